@@ -1,0 +1,52 @@
+/** `npm run check`: everything but the tests. Runs all steps; one line each, and the output of those that failed. */
+import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/**
+ * In this order, because examples and bench import the built package, so what looks at types needs dist.
+ *
+ * @type {[name: string, run: () => string | undefined][]} `run` returns the output of a failure.
+ */
+const steps = [
+  ["format", tool("prettier", "--check", ".")],
+  ["build", cleanBuild],
+  ["lint", tool("oxlint", "--type-aware", "--deny-warnings")],
+  ["types", tool("tsc", "-p", "tsconfig.json")],
+  ["types without Node", tool("tsc", "-p", "tsconfig.portable.json")],
+  ["publint", tool("publint", "run", "--strict", "--pack", "npm")],
+  ["attw", tool("attw", "--pack", ".", "--profile", "esm-only", "--no-definitely-typed", "--no-emoji", "--no-color")],
+];
+
+let failed = 0;
+for (const [name, run] of steps) {
+  const output = run();
+  console.log(`${name}: ${output === undefined ? "ok" : "failed"}`);
+  if (output === undefined) continue;
+  failed++;
+  console.log(output.trimEnd().replaceAll(/^(?=.)/gm, "  "));
+}
+process.exitCode = failed > 0 ? 1 : 0;
+
+function cleanBuild() {
+  rmSync(join(root, "dist"), { recursive: true, force: true });
+  return tool("tsc", "-p", "tsconfig.build.json")();
+}
+
+/**
+ * @param {string} name A command of node_modules/.bin.
+ * @param {...string} args
+ */
+function tool(name, ...args) {
+  return () => {
+    const windows = process.platform === "win32";
+    const command = join(root, "node_modules", ".bin", windows ? `${name}.cmd` : name);
+    const env = { ...process.env, NO_COLOR: "1" };
+    const done = spawnSync(command, args, { cwd: root, encoding: "utf8", env, shell: windows });
+    if (done.status === 0) return undefined;
+    return `${done.stdout ?? ""}${done.stderr ?? ""}${done.error?.message ?? ""}` || `exit code ${done.status}`;
+  };
+}

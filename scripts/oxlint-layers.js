@@ -1,0 +1,132 @@
+/**
+ * Lint rule `conec/layers`: who may import whom (docs/architecture.md, "Layers").
+ *
+ * It is a rule of our own because oxlint's `no-restricted-imports` compares the text of an import, cannot say
+ * "nothing but", and does not see `import("…")` in types. This one resolves the path and looks it up in a table.
+ */
+import { isBuiltin } from "node:module";
+import { posix, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/**
+ * One row a layer; the first whose `files` matches is the file's layer.
+ *
+ * - `files`: paths from the repository's root.
+ * - `modules`: what of this repository it may import; default nothing.
+ * - `packages`: what from outside; default everything.
+ * - `node`: whether Node's own modules; default no.
+ *
+ * @typedef {{ name: string, files: RegExp, modules?: RegExp, packages?: RegExp, node?: boolean }} Layer
+ * @type {Layer[]}
+ */
+const layers = [
+  {
+    name: "src/core",
+    files: /^src\/core\//,
+    modules: /^src\/(core|streams)\//,
+    packages: /^(valibot|uint8arrays)(\/|$)/,
+  },
+  {
+    name: "src/streams",
+    files: /^src\/streams\//,
+    modules: /^src\/(streams\/|core\/(errors|transport)\.ts$)/,
+    packages: /^uint8arrays(\/|$)/,
+  },
+  {
+    name: "src (entry points)",
+    files: /^src\/[^/]+$/,
+    modules: /^src\/(core|streams)\/|^src\/[^/]+$/,
+    packages: /^web-streams-polyfill(\/|$)/,
+  },
+  // The transports that run anywhere, and those for Node. Each may also import its own folder (see `check`).
+  {
+    name: "a portable transport",
+    files: /^src\/transports\/(memory|webtransport)\//,
+    modules: /^src\/(streams\/|core\/(errors|transport)\.ts$)/,
+    packages: /^uint8arrays(\/|$)/,
+  },
+  {
+    name: "a transport",
+    files: /^src\/transports\//,
+    modules: /^src\/(streams\/|core\/(errors|transport)\.ts$)/,
+    packages: /^(?!conec(\/|$))/,
+    node: true,
+  },
+  { name: "bench", files: /^bench\//, modules: /^bench\//, node: true },
+  { name: "examples", files: /^examples\//, modules: /^examples\//, node: true },
+  { name: "anything else in src", files: /^src\//, packages: /^$/ },
+];
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/**
+ * @param {string} file Path of the importing file, from the repository's root.
+ * @param {string} specifier What it imports, as written.
+ * @returns {string | undefined} What is wrong with it.
+ */
+function check(file, specifier) {
+  const layer = layers.find((candidate) => candidate.files.test(file));
+  if (!layer) return undefined;
+  if (isBuiltin(specifier)) return layer.node ? undefined : `${layer.name} may not import Node's ${specifier}`;
+  if (!/^[./]/.test(specifier)) {
+    return !layer.packages || layer.packages.test(specifier)
+      ? undefined
+      : `${layer.name} may not import the package ${specifier}`;
+  }
+  const target = posix.join(posix.dirname(file), specifier);
+  const transport = /^src\/transports\/[^/]+\//.exec(file)?.[0];
+  if (transport && target.startsWith(transport)) return undefined;
+  return layer.modules?.test(target) ? undefined : `${layer.name} may not import ${target}`;
+}
+
+/** @typedef {{ type: string, value?: unknown }} Source */
+/** @typedef {{ type: string, source?: Source | null, expression?: Source }} ImportNode */
+/** @typedef {{ type: string, value: string }} Comment */
+/** @typedef {{ getAllComments(): Comment[] }} SourceCode */
+/**
+ * @typedef {object} Context
+ * @property {string} filename
+ * @property {SourceCode} sourceCode
+ * @property {(problem: { node: object, message: string }) => void} report
+ */
+
+/** What the types in a JavaScript file's doc comments import: `import("…")`, and `@import { … } from "…"`. */
+const importInComment = /\bimport\(\s*["']([^"']+)["']\s*\)|@import\b[^"']*["']([^"']+)["']/g;
+
+const layersRule = {
+  meta: { docs: { description: "Keeps to the layers: who may import whom" } },
+  /** @param {Context} context */
+  create(context) {
+    const file = relative(root, context.filename).split(sep).join("/");
+    /** @param {ImportNode} node */
+    const visit = (node) => {
+      const source = node.source ?? node.expression;
+      if (!source) return; // `export { x }` of something local
+      const problem =
+        typeof source.value === "string"
+          ? check(file, source.value)
+          : file.startsWith("src/") && "an import in src must name its module in plain text, so that it can be checked";
+      if (problem) context.report({ node, message: problem });
+    };
+    const visitComments = () => {
+      if (!file.endsWith(".js")) return;
+      for (const comment of context.sourceCode.getAllComments()) {
+        for (const [, inType, inTag] of comment.value.matchAll(importInComment)) {
+          const problem = check(file, inType ?? inTag ?? "");
+          if (problem) context.report({ node: comment, message: problem });
+        }
+      }
+    };
+    return {
+      Program: visitComments,
+      ImportDeclaration: visit,
+      ExportNamedDeclaration: visit,
+      ExportAllDeclaration: visit,
+      ImportExpression: visit,
+      TSImportType: visit,
+      TSExternalModuleReference: visit,
+    };
+  },
+};
+
+export default { meta: { name: "conec" }, rules: { layers: layersRule } };

@@ -1,0 +1,84 @@
+import type { ConecError } from "./errors.ts";
+import type { ControlMessage } from "./control-messages.ts";
+import type { ByteSource } from "../streams/message-source.ts";
+
+/**
+ * What a channel end sits on: the way to the other end for control messages and data streams. A Channel knows its path,
+ * not a connection, so that the path can be exchanged under it.
+ */
+export interface ChannelPath {
+  /** Sends a control message; kept in order. Returns a promise when it would be well to wait before the next. */
+  send(message: ControlMessage): void | Promise<void>;
+  /** Opens the byte stream of a data stream, its header already written. */
+  openStream(stream: number): Promise<WritableStream<Uint8Array>>;
+  /** Says who takes what comes; what came before waits in order. Called again to hand over to another receiver. */
+  attach(receiver: ChannelPathReceiver): void;
+  /** Stops giving out what comes, until {@link attach} is called again. */
+  detach(): void;
+  /** Ends this direction after what was sent; the other one ends when the other side does so. */
+  end(): void;
+}
+
+/** Takes what comes on a {@link ChannelPath}. */
+export interface ChannelPathReceiver {
+  /** The next message is given out when the returned promise has resolved. */
+  message(message: ControlMessage): void | Promise<void>;
+  /** A data stream's bytes have begun. */
+  stream(stream: number, source: ByteSource): void;
+  /** Nothing more comes: the other side ended the path, or it broke, with the error. Called once, last. */
+  ended(error?: ConecError): void;
+}
+
+/** Keeps what comes on a path until somebody is attached. While nobody is, the sender of messages waits. */
+export class PathInbox {
+  #receiver: ChannelPathReceiver | undefined;
+  readonly #waiting: { event: (receiver: ChannelPathReceiver) => void | Promise<void>; delivered?: () => void }[] = [];
+  #delivering = false;
+
+  attach(receiver: ChannelPathReceiver): void {
+    this.#receiver = receiver;
+    void this.#deliver();
+  }
+
+  detach(): void {
+    this.#receiver = undefined;
+  }
+
+  /** How many messages and streams wait. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  message(message: ControlMessage): void | Promise<void> {
+    if (this.#receiver !== undefined && this.#waiting.length === 0) return this.#receiver.message(message);
+    return new Promise((delivered) => {
+      this.#waiting.push({ event: (receiver) => receiver.message(message), delivered });
+      void this.#deliver();
+    });
+  }
+
+  stream(stream: number, source: ByteSource): void {
+    this.#put((receiver) => receiver.stream(stream, source));
+  }
+
+  ended(error?: ConecError): void {
+    this.#put((receiver) => receiver.ended(error));
+  }
+
+  #put(event: (receiver: ChannelPathReceiver) => void): void {
+    this.#waiting.push({ event });
+    void this.#deliver();
+  }
+
+  async #deliver(): Promise<void> {
+    if (this.#delivering) return;
+    this.#delivering = true;
+    while (this.#receiver !== undefined && this.#waiting.length > 0) {
+      const { event, delivered } = this.#waiting.shift()!;
+      const done = event(this.#receiver);
+      if (done !== undefined) await done;
+      delivered?.();
+    }
+    this.#delivering = false;
+  }
+}

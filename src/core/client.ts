@@ -1,0 +1,272 @@
+import { Channel, endOf } from "./channel.ts";
+import type { ChannelHost } from "./channel.ts";
+import { ChannelEnd } from "./channel-end.ts";
+import type { ChannelEndLimits } from "./channel-end.ts";
+import { checkCloseInfo } from "./close-info.ts";
+import { protocolVersion } from "./control-messages.ts";
+import type { ControlMessageOf, Peer } from "./control-messages.ts";
+import type { ControlStream } from "./control-stream.ts";
+import { ConecError, reasonText, toConecError } from "./errors.ts";
+import { IncomingQueue } from "./incoming-queue.ts";
+import { clientLimits } from "./limits.ts";
+import type { ClientLimits } from "./limits.ts";
+import { checkName } from "./metadata.ts";
+import { Session, SessionPath } from "./session.ts";
+import type { CloseInfo, Connection, ConnectionStats, Transport } from "./transport.ts";
+import type { JsonValue, Metadata } from "../streams/message-writable.ts";
+
+/** A channel that somebody wants to pass to this Client. */
+export interface ChannelOffer {
+  /** Who is at its far end. */
+  peer: Peer;
+  /** What it was introduced or sent with. */
+  metadata: Metadata;
+}
+
+export interface ClientOptions {
+  /** How to reach the Coordinator; of several, each is tried in turn until one connects. */
+  transport: Transport | readonly Transport[];
+  /** The id that this Client asks for. Without one, the Coordinator names it. */
+  id?: string;
+  /** Anything that the Coordinator's `authenticate` wants to see, as JSON of at most 16 KiB. */
+  credentials?: JsonValue;
+  /** Asked before a channel is taken. Returning false or throwing refuses it, the thrown reason is told. Default: accept. */
+  accept?: (offer: ChannelOffer) => boolean | void | Promise<boolean | void>;
+  limits?: Partial<ClientLimits>;
+  /** Ends the attempt to connect. */
+  signal?: AbortSignal;
+}
+
+/** Figures of a Client. */
+export interface ClientStats extends ConnectionStats {
+  /** Which transport carries it: `"quic"`, `"webtransport"`, … */
+  transport: string;
+  /** Open channels, the one with the Coordinator included. */
+  channels: number;
+}
+
+/**
+ * A party that is connected to a Coordinator, and through it to other Clients.
+ *
+ * @example
+ * ```ts
+ * const client = await Client.connect("https://coordinator.example:4433", { transport: quic(), id: "alice" });
+ * for await (const channel of client.incomingChannels) console.log(channel.peer.id);
+ * ```
+ */
+export class Client implements AsyncDisposable {
+  /** The id under which the Coordinator knows this Client. */
+  readonly id: string;
+  /** The channel shared with the Coordinator. */
+  readonly coordinator: Channel;
+  /** Resolves when either side closed the connection, rejects with a ConecError when it broke. Never unhandled. */
+  readonly closed: Promise<CloseInfo>;
+  readonly #session: Session;
+  readonly #limits: ClientLimits;
+  readonly #accept: ClientOptions["accept"];
+  readonly #incoming: IncomingQueue<Channel>;
+  readonly #host: ChannelHost;
+  /** Offers that are being decided. */
+  #deciding = 0;
+
+  /**
+   * Connects to a Coordinator. Resolves when it has said welcome.
+   *
+   * @param url `https://host:port`
+   * @throws ConecError as {@link Transport.connect}; `refused` with the Coordinator's reason; `version-mismatch`;
+   * `timeout`; the signal's reason
+   */
+  static async connect(url: string | URL, options: ClientOptions): Promise<Client> {
+    const limits = clientLimits(options.limits);
+    const hello = {
+      type: "hello" as const,
+      versions: [protocolVersion],
+      ...(options.id === undefined ? {} : { id: checkId(options.id) }),
+      ...(options.credentials === undefined ? {} : { credentials: checkCredentials(options.credentials) }),
+    };
+    const connection = await dial(url, options);
+    let offers: ((control: ControlStream) => void) | undefined;
+    const early: ControlStream[] = [];
+    const session = new Session(connection, {
+      onControlStream: (control) => (offers === undefined ? early.push(control) : offers(control)),
+      headerTimeoutMs: limits.pairTimeoutMs,
+      maxHeaders: maxHeaders,
+      mayBeLate: () => true,
+    });
+    const abort = (): void => connection.close({ closeCode: 0, reason: "The Client gave up" });
+    options.signal?.addEventListener("abort", abort, { once: true });
+    try {
+      const control = await session.openControlStream();
+      void control.send(hello);
+      const answer = await Promise.race([control.expect(["welcome", "refuse"], limits.welcomeTimeoutMs), closedEarly(connection)]);
+      if (answer.type === "refuse") throw new ConecError(answer.code, answer.reason, { remote: true });
+      if (answer.version !== protocolVersion) throw new ConecError("version-mismatch", `The Coordinator answered with version ${answer.version}`);
+      const client = new Client(session, control, answer, limits, options.accept);
+      offers = (offer) => void client.#offered(offer);
+      for (const offer of early) offers(offer);
+      return client;
+    } catch (error) {
+      connection.close({ closeCode: 0, reason: "The Client gave up" });
+      options.signal?.throwIfAborted();
+      throw error;
+    } finally {
+      options.signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  private constructor(
+    session: Session,
+    control: ControlStream,
+    { id, coordinator, maxStreams }: ControlMessageOf<"welcome">,
+    limits: ClientLimits,
+    accept: ClientOptions["accept"],
+  ) {
+    const { connection } = session;
+    this.id = id;
+    this.#session = session;
+    this.#limits = limits;
+    this.#accept = accept;
+    this.#incoming = new IncomingQueue();
+    this.#host = {
+      pass: (via, passed, metadata, signal) => this.#pass(via, passed, metadata, signal),
+      connectionStats: async () => ({ ...(await connection.getStats()), transport: connection.transport, relayed: false }),
+    };
+    const end = new ChannelEnd({
+      path: session.addPath(0, control),
+      end: 0,
+      peer: coordinator,
+      metadata: {},
+      maxStreams: [maxStreams, maxStreams],
+      limits: this.#endLimits(maxStreams),
+    });
+    this.coordinator = new Channel(end, this.#host);
+    this.closed = connection.closed;
+    end.closed.then(
+      (info) => connection.close(info),
+      (error: ConecError) => connection.close({ closeCode: 0, reason: error.message }),
+    );
+    connection.closed.catch(ignore).finally(() => this.#incoming.close());
+  }
+
+  /** Channels passed to this Client, after `accept` has let them in. More than the limit unread, and new ones are refused. */
+  get incomingChannels(): ReadableStream<Channel> {
+    return this.#incoming.readable;
+  }
+
+  /**
+   * Closes every channel and the connection. Streams that are closing get the time to be received.
+   *
+   * @throws ConecError `invalid-argument`
+   */
+  async close(info: Partial<CloseInfo> = {}): Promise<void> {
+    const checked = checkCloseInfo(info);
+    const channels = [...this.#channels].filter((channel) => endOf(channel).usable);
+    await Promise.all(channels.map((channel) => channel.close(checked)));
+    await this.coordinator.close(checked);
+    this.#session.connection.close(checked);
+    await this.closed.catch(ignore);
+  }
+
+  async getStats(): Promise<ClientStats> {
+    const { connection } = this.#session;
+    return { ...(await connection.getStats()), transport: connection.transport, channels: this.#session.pathCount };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Passed channels that are open here. */
+  readonly #channels = new Set<Channel>();
+
+  #endLimits(streamLimit: number): ChannelEndLimits {
+    const { maxMessageBytes, pairTimeoutMs, drainTimeoutMs } = this.#limits;
+    return { streamLimit, maxMessageBytes, pairTimeoutMs, drainTimeoutMs };
+  }
+
+  async #offered(control: ControlStream): Promise<void> {
+    try {
+      const offer = await control.expect(["channel"], this.#limits.pairTimeoutMs);
+      if (this.#incoming.unread + this.#deciding >= this.#limits.unreadChannels) {
+        throw new ConecError("limit-exceeded", "Too many channels wait to be taken");
+      }
+      this.#deciding += 1;
+      const accepted = await this.#decide({ peer: offer.peer, metadata: offer.metadata }).finally(() => (this.#deciding -= 1));
+      if (!accepted) throw new ConecError("refused", "The Client did not accept the channel");
+      const path = this.#session.addPath(offer.channel, control);
+      void control.send({ type: "accept" });
+      this.#open(path, offer);
+    } catch (thrown) {
+      const error = toConecError(thrown, "refused");
+      void control.send({ type: "refuse", code: error.code, reason: reasonText(error) });
+      control.end();
+    }
+  }
+
+  async #decide(offer: ChannelOffer): Promise<boolean> {
+    return (await this.#accept?.(offer)) !== false;
+  }
+
+  #open(path: SessionPath, { end, peer, metadata, opened, maxStreams }: ControlMessageOf<"channel">): void {
+    const streamLimit = Math.max(1, maxStreams[1 - end]! - opened[1 - end]!);
+    const channelEnd = new ChannelEnd({ path, end, peer, metadata, opened, maxStreams, limits: this.#endLimits(streamLimit) });
+    const channel = new Channel(channelEnd, { ...this.#host, connectionStats: async () => ({ ...(await this.#host.connectionStats()), relayed: true }) });
+    this.#channels.add(channel);
+    channelEnd.closed.catch(ignore).finally(() => {
+      this.#channels.delete(channel);
+      this.#incoming.remove(channel);
+    });
+    this.#incoming.push(channel);
+  }
+
+  async #pass(via: Channel, passed: Channel, metadata: Metadata, signal?: AbortSignal): Promise<void> {
+    if (passed === this.coordinator) throw new ConecError("invalid-argument", "The channel with the Coordinator cannot be passed on", { source: "channel" });
+    const viaPath = endOf(via).path;
+    const end = endOf(passed);
+    if (!(viaPath instanceof SessionPath && end.path instanceof SessionPath) || viaPath.session !== end.path.session) {
+      throw new ConecError("invalid-argument", "Both channels must belong to the same Client", { source: "channel" });
+    }
+    await end.pass(viaPath.channel, metadata, signal);
+  }
+}
+
+async function dial(url: string | URL, { transport, signal }: ClientOptions): Promise<Connection> {
+  const transports = Array.isArray(transport) ? (transport as readonly Transport[]) : [transport as Transport];
+  if (transports.length === 0) throw new ConecError("invalid-argument", "No transport was given");
+  const errors: unknown[] = [];
+  for (const each of transports) {
+    try {
+      return await each.connect(url, { signal });
+    } catch (error) {
+      signal?.throwIfAborted();
+      errors.push(error);
+    }
+  }
+  if (errors.length === 1) throw toConecError(errors[0], "unreachable");
+  const last = toConecError(errors.at(-1), "unreachable");
+  throw new ConecError(last.code, last.message, { cause: new AggregateError(errors, "No transport connected") });
+}
+
+/** Rejects when the connection ends before the welcome. */
+async function closedEarly(connection: Connection): Promise<never> {
+  const { closeCode, reason } = await connection.closed;
+  throw new ConecError(closeCode === 3 ? "refused" : "closed", `The Coordinator closed the connection: ${reason}`, { remote: true });
+}
+
+function checkId(id: string): string {
+  if (checkName(id, "An id") === "") throw new ConecError("invalid-argument", "An id must not be empty");
+  return id;
+}
+
+function checkCredentials(credentials: JsonValue): JsonValue {
+  const json: unknown = JSON.stringify(credentials);
+  if (typeof json !== "string") throw new ConecError("invalid-argument", "Credentials must be JSON");
+  if (new TextEncoder().encode(json).length > maxCredentialsBytes) throw new ConecError("invalid-argument", `Credentials must be at most ${maxCredentialsBytes} bytes as JSON`);
+  return JSON.parse(json) as JsonValue;
+}
+
+const maxCredentialsBytes = 16_384;
+/** Streams of the Coordinator that may be about to say what they are. */
+const maxHeaders = 4096;
+
+function ignore(): void {}

@@ -1,0 +1,110 @@
+import { ConecError } from "./errors.ts";
+import { decodeControlMessage, encodeControlMessage, maxControlMessageBytes } from "./control-messages.ts";
+import type { ControlMessage, ControlMessageOf } from "./control-messages.ts";
+import type { BidirectionalStream } from "./transport.ts";
+import { MessageReadable } from "../streams/message-readable.ts";
+import { MessageSink } from "../streams/message-sink.ts";
+import { MessageSource } from "../streams/message-source.ts";
+
+/** Control messages over one bidirectional transport stream: a message stream each way. */
+export class ControlStream {
+  readonly #sink: MessageSink;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #source: MessageSource;
+  /** Messages that the transport has yet to take. */
+  readonly #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #drained: Promise<void> | undefined;
+  #ended = false;
+
+  /** @param head bytes that were read from the stream already */
+  constructor(stream: BidirectionalStream, head: Uint8Array = new Uint8Array(0)) {
+    this.#sink = new MessageSink(stream.writable, { maxMessageBytes: maxControlMessageBytes });
+    this.#source = new MessageSource({ maxMessageBytes: maxControlMessageBytes });
+    this.#reader = new MessageReadable(this.#source).getReader();
+    this.#reader.closed.catch(ignore);
+    this.#source.attach({ head, readable: stream.readable });
+  }
+
+  /**
+   * Sends a message, in order. Returns a promise while the other end is behind. A peer that lets more than
+   * 1 MiB wait loses the stream.
+   */
+  send(message: ControlMessage): void | Promise<void> {
+    if (this.#ended) return;
+    const bytes = encodeControlMessage(message);
+    if (this.#queue.length === 0 && this.#tryWrite(bytes)) return;
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
+    if (this.#queuedBytes > maxQueuedBytes) {
+      this.fail(new ConecError("limit-exceeded", "The peer does not read its control messages", { source: "channel", remote: true }));
+      return;
+    }
+    return (this.#drained ??= this.#drain());
+  }
+
+  /**
+   * The next message; undefined when the other end has ended its direction.
+   *
+   * @throws ConecError `protocol-error` and what the transport ended with
+   */
+  async receive(): Promise<ControlMessage | undefined> {
+    const { value, done } = await this.#reader.read();
+    return done ? undefined : decodeControlMessage(value);
+  }
+
+  /**
+   * The next message, which must be of one of `types`.
+   *
+   * @throws as {@link receive}, `protocol-error` for another message or the end, `timeout` after `timeoutMs`
+   */
+  async expect<T extends ControlMessage["type"]>(types: readonly T[], timeoutMs: number): Promise<ControlMessageOf<T>> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const timeout = new Promise<never>((_, reject) => {
+      const error = new ConecError("timeout", `No ${types.join(" or ")} message came within ${timeoutMs} ms`);
+      timer = setTimeout(() => reject(error), timeoutMs);
+    });
+    try {
+      const message = await Promise.race([this.receive(), timeout]);
+      if (message !== undefined && (types as readonly string[]).includes(message.type)) return message as ControlMessageOf<T>;
+      throw new ConecError("protocol-error", `Expected ${types.join(" or ")}, got ${message?.type ?? "the end of the stream"}`, { remote: true });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends this direction, after what was sent. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    void Promise.resolve(this.#drained).then(() => this.#sink.close().catch(ignore));
+  }
+
+  /** Gives the stream up, both ways. */
+  fail(error: ConecError): void {
+    this.#ended = true;
+    this.#sink.fail(error);
+    this.#source.fail(error);
+  }
+
+  #tryWrite(bytes: Uint8Array): boolean {
+    try {
+      return this.#sink.tryWrite(bytes);
+    } catch {
+      return true; // the stream has failed; receive() tells why
+    }
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#queue.length > 0) {
+      await this.#sink.unblocked();
+      while (this.#queue.length > 0 && this.#tryWrite(this.#queue[0]!)) this.#queuedBytes -= this.#queue.shift()!.length;
+    }
+    this.#drained = undefined;
+  }
+}
+
+/** A peer must read its control messages before this many bytes wait for it. */
+const maxQueuedBytes = 1_048_576;
+
+function ignore(): void {}

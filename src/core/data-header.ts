@@ -1,0 +1,52 @@
+import { ConecError } from "./errors.ts";
+import { readVarint, varintLengthFrom } from "../streams/varint.ts";
+
+/** What stands at the head of the transport stream that carries a data stream (docs/protocol.md). */
+export interface DataHeader {
+  channel: number;
+  stream: number;
+  /** Bytes behind the header that came with it. */
+  rest: Uint8Array;
+}
+
+/**
+ * Reads the header of a data stream: two varints, the channel's id and the stream's.
+ *
+ * @param head bytes that were read already
+ * @throws ConecError `truncated` when the stream ends first, `protocol-error` for an id that cannot be
+ */
+export async function readDataHeader(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  head: Uint8Array,
+): Promise<DataHeader> {
+  let bytes = head;
+  for (;;) {
+    const header = parseDataHeader(bytes);
+    if (header !== undefined) return header;
+    const { value, done } = await reader.read();
+    if (done) throw new ConecError("truncated", "The stream ended inside its header", { source: "stream", remote: true });
+    bytes = bytes.length === 0 ? value : concat(bytes, value);
+  }
+}
+
+/** The header at the start of `bytes`, or undefined while it is not whole. */
+export function parseDataHeader(bytes: Uint8Array): DataHeader | undefined {
+  if (bytes.length === 0) return undefined;
+  const second = varintLengthFrom(bytes[0]!);
+  if (bytes.length <= second) return undefined;
+  const end = second + varintLengthFrom(bytes[second]!);
+  if (bytes.length < end) return undefined;
+  const channel = readVarint(bytes, 0);
+  const stream = readVarint(bytes, second);
+  if (channel === Infinity || stream === Infinity) {
+    throw new ConecError("protocol-error", "A data stream's header holds an id that cannot be", { source: "connection", remote: true });
+  }
+  return { channel, stream, rest: bytes.subarray(end) };
+}
+
+function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const both = new Uint8Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
+}

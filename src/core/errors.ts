@@ -1,0 +1,135 @@
+/**
+ * What went wrong, as one of a closed set of words.
+ *
+ * - `aborted`: the writing end aborted the stream; `message` is its reason.
+ * - `cancelled`: the reading end cancelled the stream; `message` is its reason.
+ * - `truncated`: a stream ended inside a message.
+ * - `message-too-large`: a message is longer than `maxMessageBytes`.
+ * - `closed`: the stream, channel or connection was closed before the call could be carried out.
+ * - `detached`: the channel was passed on and can no longer be used here.
+ * - `streams-open`: a channel that still has open streams cannot be passed on.
+ * - `refused`: the other party, or a policy, said no; `message` is its reason.
+ * - `replaced`: a newer connection took over this Client's id.
+ * - `limit-exceeded`: a count, size or rate went over its limit.
+ * - `timeout`: an answer did not come in its time.
+ * - `peer-lost`: the party at the far end of a passed channel is gone.
+ * - `connection-lost`: the connection ended without a close (idle timeout, reset by the other host).
+ * - `unreachable`: nobody answers at that address.
+ * - `certificate-untrusted`, `certificate-expired`, `certificate-name-mismatch`: the server is not who it should be.
+ * - `alpn-mismatch`: something else than conec listens there.
+ * - `version-mismatch`: no protocol version in common.
+ * - `address-in-use`: the port is taken.
+ * - `protocol-error`: a party broke the protocol.
+ * - `invalid-argument`: a call was given something it does not take.
+ * - `unsupported`: this runtime or machine lacks what the call needs.
+ * - `internal`: a fault in conec itself.
+ */
+export type ConecErrorCode = (typeof conecErrorCodes)[number];
+
+/** Every {@link ConecErrorCode}, for checks at run time. */
+export const conecErrorCodes = [
+  "aborted",
+  "cancelled",
+  "truncated",
+  "message-too-large",
+  "closed",
+  "detached",
+  "streams-open",
+  "refused",
+  "replaced",
+  "limit-exceeded",
+  "timeout",
+  "peer-lost",
+  "connection-lost",
+  "unreachable",
+  "certificate-untrusted",
+  "certificate-expired",
+  "certificate-name-mismatch",
+  "alpn-mismatch",
+  "version-mismatch",
+  "address-in-use",
+  "protocol-error",
+  "invalid-argument",
+  "unsupported",
+  "internal",
+] as const;
+
+/** The smallest thing that the error has ended. */
+export type ConecErrorSource = "stream" | "channel" | "connection";
+
+/** What a {@link ConecError} says beside its code and message. */
+export interface ConecErrorOptions {
+  /** The smallest thing that the error has ended. Default `"connection"`. */
+  source?: ConecErrorSource;
+  /** True when the other party caused it. Default false. */
+  remote?: boolean;
+  /** The error underneath, if there is one. */
+  cause?: unknown;
+  /** Application error code of the stream, an integer from 0 to 2^32 − 1 (W3C WebTransport, `streamErrorCode`). */
+  streamErrorCode?: number;
+}
+
+/**
+ * The one error class of conec. Programs look at `code`; `message` is for people.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await source.pipeTo(writable);
+ * } catch (error) {
+ *   if (error instanceof ConecError && error.code === "cancelled") console.log("the reader had enough");
+ * }
+ * ```
+ */
+export class ConecError extends Error {
+  override readonly name = "ConecError";
+  readonly code: ConecErrorCode;
+  readonly source: ConecErrorSource;
+  readonly remote: boolean;
+  readonly streamErrorCode: number | undefined;
+
+  constructor(code: ConecErrorCode, message: string, options: ConecErrorOptions = {}) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    this.source = options.source ?? "connection";
+    this.remote = options.remote ?? false;
+    this.streamErrorCode = options.streamErrorCode;
+  }
+}
+
+/** Turns whatever was thrown into a ConecError, keeping the original as `cause`. */
+export function toConecError(thrown: unknown, code: ConecErrorCode, options: ConecErrorOptions = {}): ConecError {
+  if (thrown instanceof ConecError) return thrown;
+  return new ConecError(code, reasonText(thrown) || code, { cause: thrown, ...options });
+}
+
+/** Longest reason text that travels to the other end, in UTF-8 bytes. */
+export const maxReasonBytes = 1024;
+
+/**
+ * The text of an `abort(reason)`, `cancel(reason)` or `close({ reason })`: a string as it is, an Error's message,
+ * nothing for anything else; cut at {@link maxReasonBytes} without splitting a character.
+ */
+export function reasonText(reason: unknown): string {
+  const text = typeof reason === "string" ? reason : messageOf(reason);
+  return truncateUtf8(text, maxReasonBytes);
+}
+
+/** The `streamErrorCode` of a reason, if it carries a valid one (an integer from 0 to 2^32 − 1). */
+export function streamErrorCodeOf(reason: unknown): number | undefined {
+  if (typeof reason !== "object" || reason === null) return undefined;
+  const code: unknown = (reason as { streamErrorCode?: unknown }).streamErrorCode;
+  return typeof code === "number" && Number.isInteger(code) && code >= 0 && code <= 0xffff_ffff ? code : undefined;
+}
+
+function messageOf(reason: unknown): string {
+  if (typeof reason !== "object" || reason === null) return "";
+  const message: unknown = (reason as { message?: unknown }).message;
+  return typeof message === "string" ? message : "";
+}
+
+function truncateUtf8(text: string, maxBytes: number): string {
+  const bytes = new Uint8Array(maxBytes);
+  const { written } = new TextEncoder().encodeInto(text.slice(0, maxBytes), bytes);
+  return new TextDecoder().decode(bytes.subarray(0, written));
+}

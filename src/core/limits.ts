@@ -1,0 +1,73 @@
+import { ConecError } from "./errors.ts";
+
+/** What one end of a channel allows. Times in milliseconds, sizes in bytes. */
+export interface ChannelLimits {
+  /** Data streams that the far end may have open, or finished but unread, at once. Default 256. */
+  streamsPerChannel: number;
+  /** Longest message, sent or received. Default 16 MiB. */
+  maxMessageBytes: number;
+  /**
+   * How long things that belong together may be apart: the opening of a stream and its bytes, the end of a stream and
+   * the reason for it. Default 10 s.
+   */
+  pairTimeoutMs: number;
+  /** How long `close` waits for streams that are ending, and for the far end's answer. Default 10 s. */
+  drainTimeoutMs: number;
+}
+
+export interface ClientLimits extends ChannelLimits {
+  /** Channels passed to this Client that the program has not taken; more are refused. Default 32. */
+  unreadChannels: number;
+  /** How long the Coordinator may take to say welcome. Default 10 s. */
+  welcomeTimeoutMs: number;
+}
+
+export interface CoordinatorLimits extends ChannelLimits {
+  /** Clients connected at once; more are refused. Default 1024. */
+  maxClients: number;
+  /** Connections that have not been authenticated yet; more are closed. Default 256. */
+  maxPending: number;
+  /** How long a Client may take to say hello, and `authenticate` to decide. Default 5 s each. */
+  authenticateTimeoutMs: number;
+  /** Passed channels that one Client may have at once; more are not offered. Default 32. */
+  channelsPerClient: number;
+  /** How long a Client may take to accept a channel. Default 10 s. */
+  acceptTimeoutMs: number;
+}
+
+const channelDefaults: ChannelLimits = {
+  streamsPerChannel: 256,
+  maxMessageBytes: 16 * 1024 * 1024,
+  pairTimeoutMs: 10_000,
+  drainTimeoutMs: 10_000,
+};
+
+/** The limits of a Client, with defaults. @throws ConecError `invalid-argument` */
+export function clientLimits(limits: Partial<ClientLimits> = {}): ClientLimits {
+  return withDefaults(limits, { ...channelDefaults, unreadChannels: 32, welcomeTimeoutMs: 10_000 });
+}
+
+/** The limits of a Coordinator, with defaults. @throws ConecError `invalid-argument` */
+export function coordinatorLimits(limits: Partial<CoordinatorLimits> = {}): CoordinatorLimits {
+  return withDefaults(limits, {
+    ...channelDefaults,
+    maxClients: 1024,
+    maxPending: 256,
+    authenticateTimeoutMs: 5_000,
+    channelsPerClient: 32,
+    acceptTimeoutMs: 10_000,
+  });
+}
+
+function withDefaults<T extends object>(given: Partial<T>, defaults: T): T {
+  const limits = { ...defaults };
+  for (const [key, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    if (!Object.hasOwn(defaults, key)) throw new ConecError("invalid-argument", `There is no limit "${key}"`);
+    if (typeof value !== "number" || !(value >= 1) || value > 2 ** 31 - 1 || !Number.isInteger(value)) {
+      throw new ConecError("invalid-argument", `The limit "${key}" must be an integer from 1 to 2^31 - 1, not ${String(value)}`);
+    }
+    (limits as Record<string, unknown>)[key] = value;
+  }
+  return limits;
+}

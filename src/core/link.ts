@@ -1,0 +1,233 @@
+/**
+ * A channel as the Coordinator sees it: two sides, each with the path to whoever holds that end, and what comes on one
+ * goes out on the other. Control messages are read, so that the Coordinator knows what is open; data streams are bytes
+ * that are piped through.
+ */
+import type { ChannelPath } from "./channel-path.ts";
+import type { ControlMessage, Peer } from "./control-messages.ts";
+import { ConecError, reasonText } from "./errors.ts";
+import { unrefTimeout } from "../streams/timer.ts";
+import type { CloseInfo } from "./transport.ts";
+import { discard } from "../streams/discard.ts";
+import { forward } from "../streams/forward.ts";
+import type { ByteSource } from "../streams/message-source.ts";
+import type { Metadata } from "../streams/message-writable.ts";
+
+export type Side = 0 | 1;
+
+export interface LinkOptions {
+  metadata: Metadata;
+  /** How many data streams each side may have open or unread at once. */
+  streamLimit: number;
+  /** How long streams may go on after the channel was closed. */
+  drainTimeoutMs: number;
+  /** The party on a side asks that its end be handed on. */
+  onSendChannel: (side: Side, via: number, metadata: Metadata) => void;
+}
+
+interface LinkSide {
+  /** Where this side's traffic goes; undefined until somebody holds this end. */
+  path: ChannelPath | undefined;
+  peer: Peer | undefined;
+  /** Streams opened from this side so far, and how many it may have opened. */
+  opened: number;
+  maxStreams: number;
+  /** Streams opened from this side that are not over. */
+  readonly open: Set<number>;
+}
+
+export class Link {
+  readonly metadata: Metadata;
+  /** Resolves when either end has closed the channel, rejects with `peer-lost` and the like. Never unhandled. */
+  readonly closed: Promise<CloseInfo>;
+  readonly #options: LinkOptions;
+  readonly #sides: [LinkSide, LinkSide];
+  readonly #abort = new AbortController();
+  /** What one side sent while nobody held the other. */
+  readonly #waiting: [(() => void)[], (() => void)[]] = [[], []];
+  #settle!: { resolve: (info: CloseInfo) => void; reject: (error: ConecError) => void };
+  #over = false;
+  #streamsForwarded = 0;
+
+  constructor(options: LinkOptions) {
+    this.metadata = options.metadata;
+    this.#options = options;
+    const side = (): LinkSide => ({ path: undefined, peer: undefined, opened: 0, maxStreams: options.streamLimit, open: new Set() });
+    this.#sides = [side(), side()];
+    this.closed = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
+    this.closed.catch(ignore);
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** For each side: streams opened so far, and how many may be opened; for whoever takes an end over. */
+  get opened(): [number, number] {
+    return [this.#sides[0].opened, this.#sides[1].opened];
+  }
+
+  get maxStreams(): [number, number] {
+    return [this.#sides[0].maxStreams, this.#sides[1].maxStreams];
+  }
+
+  get openStreams(): number {
+    return this.#sides[0].open.size + this.#sides[1].open.size;
+  }
+
+  get streamsForwarded(): number {
+    return this.#streamsForwarded;
+  }
+
+  /** Who holds the end of a side, if anyone. */
+  peer(side: Side): Peer | undefined {
+    return this.#sides[side].peer;
+  }
+
+  /** Which side this path leads to, if it is one of this link's. */
+  sideOf(path: ChannelPath): Side | undefined {
+    if (this.#sides[0].path === path) return 0;
+    return this.#sides[1].path === path ? 1 : undefined;
+  }
+
+  /** From now on `peer` holds this side's end, and is reached by `path`. */
+  attach(side: Side, path: ChannelPath, peer: Peer): void {
+    const other = otherSide(side);
+    const taken = this.#sides[side].peer !== undefined;
+    this.#sides[side].path = path;
+    this.#sides[side].peer = peer;
+    if (this.#over) return path.end();
+    path.attach({
+      message: (message) => this.#message(side, message),
+      stream: (stream, source) => this.#stream(side, stream, source),
+      ended: (error) => this.#ended(side, path, error),
+    });
+    if (taken) void this.#sides[other].path?.send({ type: "peer", peer });
+    for (const deliver of this.#waiting[other].splice(0)) deliver();
+  }
+
+  /** What comes for this side waits until {@link attach}. Its own traffic is still taken. */
+  freeze(side: Side): ChannelPath | undefined {
+    const { path } = this.#sides[side];
+    this.#sides[side].path = undefined;
+    return path;
+  }
+
+  /** The end of this side goes on where it was before {@link freeze}. */
+  thaw(side: Side, path: ChannelPath): void {
+    if (this.#over) return;
+    this.#sides[side].path = path;
+    for (const deliver of this.#waiting[otherSide(side)].splice(0)) deliver();
+  }
+
+  /** Ends the channel at both ends. The first call counts. */
+  close(info: CloseInfo, error?: ConecError): void {
+    if (this.#over) return;
+    const message = closeMessage(info, error);
+    for (const { path } of this.#sides) void path?.send(message);
+    this.#finish(info, error);
+  }
+
+  #message(side: Side, message: ControlMessage): void | Promise<void> {
+    if (this.#over) return;
+    const from = this.#sides[side];
+    const to = this.#sides[otherSide(side)];
+    switch (message.type) {
+      case "open":
+        from.opened += 1;
+        from.open.add(message.stream);
+        if (from.open.size > this.#options.streamLimit * 2) return this.#fault(side, "limit-exceeded", "Too many open streams");
+        break;
+      case "abort":
+        from.open.delete(message.stream);
+        break;
+      case "finished":
+      case "stop":
+        to.open.delete(message.stream);
+        break;
+      case "maxStreams":
+        to.maxStreams = Math.max(to.maxStreams, message.count);
+        break;
+      case "sendChannel":
+        this.#options.onSendChannel(side, message.via, message.metadata);
+        return;
+      case "ping":
+        return from.path?.send({ type: "pong", id: message.id });
+      case "close":
+        return this.#closedBy(side, message);
+      case "pong":
+      case "goaway":
+        return;
+      default:
+        return this.#fault(side, "protocol-error", `A ${message.type} message has no place here`);
+    }
+    return this.#deliver(side, () => to.path?.send(message));
+  }
+
+  #closedBy(side: Side, message: Extract<ControlMessage, { type: "close" }>): void {
+    const { closeCode, reason, code } = message;
+    const error = code === undefined ? undefined : new ConecError(code, reason, { source: "channel", remote: true });
+    void this.#sides[otherSide(side)].path?.send(message);
+    this.#finish({ closeCode, reason }, error);
+  }
+
+  #stream(side: Side, stream: number, source: ByteSource): void {
+    if (this.#over) return void discard(source.readable);
+    void this.#deliver(side, () => void this.#forward(side, stream, source));
+  }
+
+  async #forward(side: Side, stream: number, source: ByteSource): Promise<void> {
+    const { path } = this.#sides[otherSide(side)];
+    this.#streamsForwarded += 1;
+    try {
+      const writable = await path!.openStream(stream);
+      await forward(source, writable, this.#abort.signal);
+    } catch (error) {
+      // Why, is said on the control streams: the ends wait for that before they believe a broken stream.
+      if (!source.readable.locked) await source.readable.cancel(error).catch(ignore);
+    }
+  }
+
+  /** Now, or when somebody holds the other side's end. */
+  #deliver(side: Side, event: () => void | Promise<void>): void | Promise<void> {
+    if (this.#sides[otherSide(side)].path !== undefined) return event();
+    if (this.#waiting[side].length > this.#options.streamLimit * 4) {
+      return this.#fault(side, "limit-exceeded", "Too much was sent before the far end was there");
+    }
+    this.#waiting[side].push(() => void event());
+  }
+
+  #fault(side: Side, code: "protocol-error" | "limit-exceeded", reason: string): void {
+    const error = new ConecError(code, reason, { source: "channel", remote: true });
+    void this.#sides[side].path?.send(closeMessage({ closeCode: 0, reason }, error));
+    void this.#sides[otherSide(side)].path?.send(closeMessage({ closeCode: 0, reason: "The peer broke the protocol" }, new ConecError("peer-lost", "")));
+    this.#finish({ closeCode: 0, reason }, error);
+  }
+
+  #ended(side: Side, path: ChannelPath, error?: ConecError): void {
+    if (this.#over || (this.#sides[side].path !== path && this.#sides[side].path !== undefined)) return;
+    const reason = error === undefined ? "The peer ended the channel without a close" : `The peer is gone: ${error.message}`;
+    this.#sides[side].path = undefined;
+    this.close({ closeCode: 0, reason: reasonText(reason) }, new ConecError("peer-lost", reason, { source: "channel", remote: true, cause: error }));
+  }
+
+  #finish(info: CloseInfo, error?: ConecError): void {
+    if (this.#over) return;
+    this.#over = true;
+    for (const side of this.#sides) side.path?.end();
+    for (const waiting of this.#waiting) waiting.length = 0;
+    unrefTimeout(this.#options.drainTimeoutMs, () => this.#abort.abort(error ?? new ConecError("closed", "The channel was closed")));
+    if (error === undefined) this.#settle.resolve(info);
+    else this.#settle.reject(error);
+  }
+}
+
+function closeMessage({ closeCode, reason }: CloseInfo, error?: ConecError): ControlMessage {
+  return { type: "close", closeCode, reason: reasonText(reason), ...(error === undefined ? {} : { code: error.code }) };
+}
+
+function otherSide(side: Side): Side {
+  return side === 0 ? 1 : 0;
+}
+
+function ignore(): void {}

@@ -1,0 +1,50 @@
+import { ConecError } from "./errors.ts";
+import { PathInbox } from "./channel-path.ts";
+import type { ChannelPath, ChannelPathReceiver } from "./channel-path.ts";
+import type { ControlMessage } from "./control-messages.ts";
+import { createBytePipe } from "../streams/byte-pipe.ts";
+
+/** Two paths within one process: what is sent on one comes on the other. */
+export function createLocalPaths(): [ChannelPath, ChannelPath] {
+  const first = new LocalPath();
+  const second = new LocalPath();
+  first.connect(second);
+  second.connect(first);
+  return [first, second];
+}
+
+class LocalPath implements ChannelPath {
+  readonly #inbox = new PathInbox();
+  #other!: LocalPath;
+  #ended = false;
+
+  connect(other: LocalPath): void {
+    this.#other = other;
+  }
+
+  send(message: ControlMessage): void | Promise<void> {
+    // Never in the caller's own turn: the receiver may call back.
+    if (!this.#ended) queueMicrotask(() => void this.#other.#inbox.message(message));
+  }
+
+  async openStream(stream: number): Promise<WritableStream<Uint8Array>> {
+    if (this.#ended) throw new ConecError("closed", "The channel was closed", { source: "channel" });
+    const { readable, writable } = createBytePipe();
+    this.#other.#inbox.stream(stream, { head: new Uint8Array(0), readable });
+    return writable;
+  }
+
+  attach(receiver: ChannelPathReceiver): void {
+    this.#inbox.attach(receiver);
+  }
+
+  detach(): void {
+    this.#inbox.detach();
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    queueMicrotask(() => this.#other.#inbox.ended());
+  }
+}

@@ -1,0 +1,218 @@
+import { ConecError, toConecError } from "./errors.ts";
+import { ControlStream } from "./control-stream.ts";
+import { PathInbox } from "./channel-path.ts";
+import type { ChannelPath, ChannelPathReceiver } from "./channel-path.ts";
+import type { ControlMessage } from "./control-messages.ts";
+import { readDataHeader } from "./data-header.ts";
+import { unrefTimeout } from "../streams/timer.ts";
+import type { BidirectionalStream, Connection } from "./transport.ts";
+import { discard } from "../streams/discard.ts";
+import type { ByteSource } from "../streams/message-source.ts";
+import { encodeVarints, varintLengthFrom } from "../streams/varint.ts";
+
+export interface SessionOptions {
+  /** The other end opened a control stream. */
+  onControlStream: (control: ControlStream) => void;
+  /** How long a stream may take to say what it is, in milliseconds. */
+  headerTimeoutMs: number;
+  /** How many streams may be about to say what they are. */
+  maxHeaders: number;
+  /** Whether a data stream for this unknown channel may be a late one; otherwise the connection is closed. */
+  mayBeLate: (channel: number) => boolean;
+}
+
+/** A connection that many channels share: tells streams which channel they belong to, and the other way round. */
+export class Session {
+  readonly connection: Connection;
+  readonly #options: SessionOptions;
+  readonly #paths = new Map<number, SessionPath>();
+  #pendingHeaders = 0;
+
+  constructor(connection: Connection, options: SessionOptions) {
+    this.connection = connection;
+    this.#options = options;
+    void this.#take(connection.incomingUnidirectionalStreams, (readable) => this.#dataStream({ head: empty, readable }));
+    void this.#take(connection.incomingBidirectionalStreams, (stream) => this.#bidirectionalStream(stream));
+  }
+
+  async openControlStream(): Promise<ControlStream> {
+    return new ControlStream(await this.connection.createBidirectionalStream());
+  }
+
+  /** From now on data streams of this channel are kept for its path. */
+  addPath(channel: number, control: ControlStream): SessionPath {
+    const path = new SessionPath(this, channel, control);
+    this.#paths.set(channel, path);
+    return path;
+  }
+
+  /** Data streams of this channel are thrown away from now on. */
+  removePath(path: SessionPath): void {
+    if (this.#paths.get(path.channel) === path) this.#paths.delete(path.channel);
+  }
+
+  /** How many channels this connection carries. */
+  get pathCount(): number {
+    return this.#paths.size;
+  }
+
+  /** The path of a channel of this connection. */
+  path(channel: number): SessionPath | undefined {
+    return this.#paths.get(channel);
+  }
+
+  async openDataStream(channel: number, stream: number): Promise<WritableStream<Uint8Array>> {
+    const writable = await this.connection.createUnidirectionalStream();
+    const writer = writable.getWriter();
+    writer.write(encodeVarints(channel, stream)).catch(ignore);
+    writer.releaseLock();
+    return writable;
+  }
+
+  /** Ends the connection because of what the other end did. */
+  fail(error: ConecError): void {
+    this.connection.close({ closeCode: closeCodeOf(error), reason: `${error.code}: ${error.message}` });
+  }
+
+  async #take<T>(streams: ReadableStream<T>, handle: (stream: T) => Promise<void>): Promise<void> {
+    try {
+      for await (const stream of streams) {
+        if (this.#pendingHeaders >= this.#options.maxHeaders) {
+          this.fail(new ConecError("limit-exceeded", "Too many streams without a header"));
+          return;
+        }
+        this.#pendingHeaders += 1;
+        handle(stream)
+          .catch(ignore) // the stream broke before it said what it is: nobody waits for it
+          .finally(() => (this.#pendingHeaders -= 1));
+      }
+    } catch {
+      // The connection is over, which its `closed` tells.
+    }
+  }
+
+  async #bidirectionalStream({ readable, writable }: BidirectionalStream): Promise<void> {
+    const head = await this.#firstBytes(readable);
+    if (head[0] !== 0) {
+      this.#options.onControlStream(new ControlStream({ readable, writable }, head));
+      return;
+    }
+    // A data stream on a transport that has no unidirectional streams.
+    void writable.close().catch(ignore);
+    await this.#dataStream({ head: head.subarray(varintLengthFrom(0)), readable });
+  }
+
+  async #dataStream(source: ByteSource): Promise<void> {
+    const header = await this.#inTime(source.readable, (reader) => readDataHeader(reader, source.head));
+    const path = this.#paths.get(header.channel);
+    if (path !== undefined) path.deliver(header.stream, { head: header.rest, readable: source.readable });
+    else if (this.#options.mayBeLate(header.channel)) void discard(source.readable);
+    else this.fail(new ConecError("protocol-error", `There is no channel ${header.channel}`));
+  }
+
+  #firstBytes(readable: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+    return this.#inTime(readable, async (reader) => {
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) throw new ConecError("truncated", "The stream ended before it said what it is");
+        if (value.length > 0) return value;
+      }
+    });
+  }
+
+  async #inTime<T>(
+    readable: ReadableStream<Uint8Array>,
+    read: (reader: ReadableStreamDefaultReader<Uint8Array>) => Promise<T>,
+  ): Promise<T> {
+    const reader = readable.getReader();
+    const stop = unrefTimeout(this.#options.headerTimeoutMs, () => void reader.cancel("no header").catch(ignore));
+    try {
+      return await read(reader);
+    } finally {
+      stop();
+      reader.releaseLock();
+    }
+  }
+}
+
+/** The path of one channel over a {@link Session}: its control stream, and data streams headed by its id. */
+export class SessionPath implements ChannelPath {
+  readonly session: Session;
+  readonly channel: number;
+  readonly #control: ControlStream;
+  readonly #inbox = new PathInbox();
+  #ended = false;
+  #reading = false;
+
+  constructor(session: Session, channel: number, control: ControlStream) {
+    this.session = session;
+    this.channel = channel;
+    this.#control = control;
+  }
+
+  send(message: ControlMessage): void | Promise<void> {
+    return this.#control.send(message);
+  }
+
+  async openStream(stream: number): Promise<WritableStream<Uint8Array>> {
+    if (this.#ended) throw new ConecError("closed", "The channel was closed", { source: "channel" });
+    return await this.session.openDataStream(this.channel, stream);
+  }
+
+  attach(receiver: ChannelPathReceiver): void {
+    this.#inbox.attach(receiver);
+    if (!this.#reading) void this.#read();
+    this.#reading = true;
+  }
+
+  detach(): void {
+    this.#inbox.detach();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#control.end();
+  }
+
+  /** Gives the channel up. */
+  fail(error: ConecError): void {
+    this.#ended = true;
+    this.#control.fail(error);
+    this.session.removePath(this);
+  }
+
+  /** A data stream of this channel came. */
+  deliver(stream: number, source: ByteSource): void {
+    if (this.#inbox.waiting >= maxWaitingStreams) {
+      this.session.fail(new ConecError("limit-exceeded", "Too many data streams for a channel that is not open yet"));
+      return;
+    }
+    this.#inbox.stream(stream, source);
+  }
+
+  async #read(): Promise<void> {
+    let error: ConecError | undefined;
+    try {
+      for (let message = await this.#control.receive(); message !== undefined; message = await this.#control.receive()) {
+        const handled = this.#inbox.message(message);
+        if (handled !== undefined) await handled;
+      }
+    } catch (thrown) {
+      error = toConecError(thrown, "protocol-error", { source: "channel" });
+      if (error.code === "protocol-error") this.#control.fail(error);
+    }
+    this.session.removePath(this);
+    this.#inbox.ended(error);
+  }
+}
+
+/** The close code of a connection that is ended for `error` (docs/protocol.md). */
+export function closeCodeOf(error: ConecError): number {
+  return error.code === "protocol-error" ? 1 : error.code === "limit-exceeded" ? 2 : error.code === "refused" ? 3 : 4;
+}
+
+/** Streams that may come between the offer of a channel and its acceptance. */
+const maxWaitingStreams = 1024;
+const empty = new Uint8Array(0);
+
+function ignore(): void {}

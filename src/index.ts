@@ -1,0 +1,33 @@
+/** conec: COordinated NEtwork Channels. The core, for Node and browsers; transports are entry points of their own. */
+export { Channel } from "./core/channel.ts";
+export type { ChannelStats, CreateStreamOptions, SendChannelOptions } from "./core/channel.ts";
+export { Client } from "./core/client.ts";
+export type { ChannelOffer, ClientOptions, ClientStats } from "./core/client.ts";
+export type { Peer } from "./core/control-messages.ts";
+export { Coordinator } from "./core/coordinator.ts";
+export type {
+  AuthenticateRequest,
+  AuthorizeRequest,
+  CoordinatorOptions,
+  CoordinatorStats,
+  Identity,
+  IntroduceOptions,
+  Introduction,
+} from "./core/coordinator.ts";
+export { ConecError } from "./core/errors.ts";
+export type { ConecErrorCode, ConecErrorOptions, ConecErrorSource } from "./core/errors.ts";
+export type { ChannelLimits, ClientLimits, CoordinatorLimits } from "./core/limits.ts";
+export type {
+  Address,
+  BidirectionalStream,
+  CloseInfo,
+  ConnectOptions,
+  Connection,
+  ConnectionStats,
+  Listener,
+  Remote,
+  Transport,
+} from "./core/transport.ts";
+export { MessageReadable } from "./streams/message-readable.ts";
+export { MessageWritable } from "./streams/message-writable.ts";
+export type { JsonValue, MessageStreamInfo, Metadata } from "./streams/message-writable.ts";

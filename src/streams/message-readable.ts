@@ -1,0 +1,60 @@
+import type { MessageSource } from "./message-source.ts";
+import type { MessageStreamInfo, Metadata } from "./message-writable.ts";
+import { pipeToForeign } from "./foreign.ts";
+
+/**
+ * A ReadableStream of whole messages, in the order they were written. Each read gives one message as a Uint8Array,
+ * which may share its ArrayBuffer with other messages: copy it before you transfer its buffer.
+ *
+ * - The stream closes when the writer closed it and every message was read.
+ * - It errors with `aborted` (the writer's text and `streamErrorCode`), `truncated` when it was cut inside a message,
+ *   `message-too-large` when a message is longer than `maxMessageBytes` here, or what ended the channel or connection.
+ * - `cancel(reason)` makes the writer's calls reject with `cancelled`, the reason's text and its `streamErrorCode`.
+ * - Not reading makes the writer wait; other streams go on.
+ *
+ * @example
+ * ```ts
+ * for await (const readable of channel.incomingUnidirectionalStreams) {
+ *   for await (const message of readable) console.log(readable.name, message.length);
+ * }
+ * ```
+ */
+export class MessageReadable extends ReadableStream<Uint8Array> {
+  readonly name: string;
+  readonly metadata: Metadata;
+  readonly #source: MessageSource;
+
+  /** @internal Surfaces from a Channel. */
+  constructor(source: MessageSource, info: Partial<MessageStreamInfo> = {}) {
+    super(source, { highWaterMark: 0 });
+    this.#source = source;
+    this.name = info.name ?? "";
+    this.metadata = info.metadata ?? {};
+  }
+
+  /**
+   * The next message if one is there; undefined if none is, at the end of the stream, or while an earlier read waits.
+   * Never waits. Works whether or not the stream is locked, and in one order with reads.
+   *
+   * @throws ConecError what ended the stream, once the messages before it were taken
+   */
+  tryRead(): Uint8Array | undefined {
+    return this.#source.tryRead();
+  }
+
+  /** As of any ReadableStream; `destination` may be of another implementation, such as web-streams-polyfill. */
+  override pipeTo(destination: WritableStream<Uint8Array>, options?: StreamPipeOptions): Promise<void> {
+    if (destination instanceof WritableStream) return super.pipeTo(destination, options);
+    return pipeToForeign(this, destination, options);
+  }
+
+  /** As of any ReadableStream; `transform` may be of another implementation. */
+  override pipeThrough<T>(
+    transform: ReadableWritablePair<T, Uint8Array>,
+    options?: StreamPipeOptions,
+  ): ReadableStream<T> {
+    if (transform.writable instanceof WritableStream) return super.pipeThrough(transform, options);
+    pipeToForeign(this, transform.writable, options).catch(() => {});
+    return transform.readable;
+  }
+}

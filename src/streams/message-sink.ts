@@ -1,0 +1,261 @@
+/**
+ * The writing half of a message stream: takes messages, frames them, hands byte chunks to a transport's stream.
+ * {@link MessageWritable} is the WritableStream around it.
+ */
+import { ConecError, toConecError } from "../core/errors.ts";
+import { unrefTimeout } from "./timer.ts";
+import { toBytes } from "./bytes.ts";
+import { abortMarker, endMarker, headerLength, maxHeaderBytes, writeHeader } from "./framing.ts";
+import { MicrotaskDebounce } from "./microtask-debounce.ts";
+
+/** What a channel does when its stream's writing half ends. Each is called at most once. */
+export interface MessageSinkHooks {
+  /** The end marker is on its way: settles when the other end has received every message. */
+  confirm?(): Promise<void>;
+  /** The stream was aborted here, with what was given to `abort`, or failed here, with a ConecError. */
+  aborted?(reason: unknown): void;
+  /** The transport ended the stream, for a reason that the other end may yet tell; the answer is to call `fail`. */
+  broken?(error: ConecError): void;
+}
+
+export interface MessageSinkOptions {
+  /** Longer messages are refused with `message-too-large`. */
+  maxMessageBytes: number;
+  hooks?: MessageSinkHooks;
+}
+
+/** How a message was taken. */
+interface Counters {
+  messages: number;
+  bytes: number;
+}
+
+export class MessageSink implements UnderlyingSink<Uint8Array> {
+  readonly counters: Counters = { messages: 0, bytes: 0 };
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #maxMessageBytes: number;
+  readonly #hooks: MessageSinkHooks;
+  readonly #flushSoon = new MicrotaskDebounce(() => void this.#flushWhenReady());
+  #controller: WritableStreamDefaultController | undefined;
+  /** Framed small messages that wait to leave together. */
+  #batch = new Uint8Array(0);
+  #batchUsed = 0;
+  /** Messages in the WritableStream's own queue, in front of which nobody may slip in. */
+  #queued = 0;
+  #blocked = false;
+  #flushing: Promise<void> | undefined;
+  /** Settles the write or close in flight. */
+  #release: (() => void) | undefined;
+  #error: unknown;
+  #state: "open" | "closing" | "ended" = "open";
+
+  constructor(writable: WritableStream<Uint8Array>, options: MessageSinkOptions) {
+    this.#writer = writable.getWriter();
+    this.#maxMessageBytes = options.maxMessageBytes;
+    this.#hooks = options.hooks ?? {};
+    this.#writer.ready.catch(ignore);
+    this.#writer.closed.catch((thrown: unknown) => this.#transportFailed(thrown));
+  }
+
+  /** The queuing strategy that the WritableStream must use: it counts bytes, and tells the sink what is queued. */
+  readonly strategy: QueuingStrategy<Uint8Array> = {
+    highWaterMark: highWaterBytes,
+    size: (chunk: unknown) => {
+      this.#queued += 1;
+      return ArrayBuffer.isView(chunk) ? chunk.byteLength + 1 : 1;
+    },
+  };
+
+  start(controller: WritableStreamDefaultController): void {
+    this.#controller = controller;
+    // The signal comes at once, abort() only after a write in flight, which a stalled reader may hold up for ever.
+    controller.signal.addEventListener("abort", () => this.abort(controller.signal.reason), { once: true });
+    if (this.#error !== undefined) controller.error(this.#error);
+  }
+
+  write(chunk: unknown): void | Promise<void> {
+    this.#queued -= 1;
+    try {
+      const waiting = this.#append(this.#check(chunk));
+      return waiting && this.#untilEnd(waiting);
+    } catch (error) {
+      this.abort(error);
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#state = "closing";
+    const end = this.#reserve(endMarker.length);
+    end.set(endMarker, this.#batchUsed);
+    this.#batchUsed += endMarker.length;
+    this.#flush();
+    const closed = this.#writer.close();
+    closed.catch(ignore);
+    await this.#untilEnd(this.#hooks.confirm?.() ?? closed);
+    this.#state = "ended";
+  }
+
+  abort(reason: unknown): void {
+    if (this.#state === "ended") return;
+    this.#end(reason ?? new ConecError("aborted", "The stream was aborted", { source: "stream" }));
+    this.#hooks.aborted?.(reason);
+  }
+
+  /** See {@link MessageWritable.tryWrite}. */
+  tryWrite(chunk: unknown): boolean {
+    if (this.#error !== undefined) throw this.#error;
+    if (this.#state !== "open") throw new ConecError("closed", "The stream was closed", { source: "stream" });
+    const message = this.#check(chunk);
+    const copied = message.length <= copiedBytes;
+    const full = !this.#transportReady && (!copied || this.#batchUsed >= maxBatchBytes);
+    if (full || this.#queued > 0) {
+      this.#blocked = true;
+      return false;
+    }
+    if (copied) void this.#append(message);
+    else this.#appendCopy(message);
+    return true;
+  }
+
+  /** True after a refused {@link tryWrite}, until {@link unblocked} has resolved. */
+  get blocked(): boolean {
+    return this.#blocked;
+  }
+
+  /** Resolves when {@link tryWrite} is worth another try; also when the stream has ended. */
+  async unblocked(): Promise<void> {
+    await this.#flushWhenReady();
+    this.#blocked = false;
+  }
+
+  /** Ends the stream from below: pending and later calls reject with `error`, the transport's stream is ended. */
+  fail(error: ConecError): void {
+    if (this.#state === "ended") return;
+    this.#end(error);
+    this.#controller?.error(error);
+  }
+
+  #check(chunk: unknown): Uint8Array {
+    const message = toBytes(chunk);
+    if (message.length <= this.#maxMessageBytes) return message;
+    throw new ConecError(
+      "message-too-large",
+      `A message of ${message.length} bytes is over the limit of ${this.#maxMessageBytes}`,
+      { source: "stream" },
+    );
+  }
+
+  get #transportReady(): boolean {
+    return (this.#writer.desiredSize ?? 1) > 0;
+  }
+
+  /** Returns a promise when the message's memory is still needed or the transport is full. */
+  #append(message: Uint8Array): void | Promise<void> {
+    this.#count(message);
+    if (message.length > copiedBytes) {
+      const header = this.#reserve(maxHeaderBytes);
+      this.#batchUsed = writeHeader(header, this.#batchUsed, message.length);
+      this.#flush();
+      return this.#writer.write(message);
+    }
+    this.#copyToBatch(message);
+    if (this.#batchUsed >= flushBytes) return this.#flushWhenReady();
+    return this.#flushSoon.touch();
+  }
+
+  #appendCopy(message: Uint8Array): void {
+    this.#count(message);
+    this.#flush();
+    const frame = new Uint8Array(headerLength(message.length) + message.length);
+    frame.set(message, writeHeader(frame, 0, message.length));
+    this.#writer.write(frame).catch(ignore);
+  }
+
+  #copyToBatch(message: Uint8Array): void {
+    const batch = this.#reserve(maxHeaderBytes + message.length);
+    const body = writeHeader(batch, this.#batchUsed, message.length);
+    batch.set(message, body);
+    this.#batchUsed = body + message.length;
+  }
+
+  /** Makes room in the batch, which grows by doubling so that quiet streams hold little. */
+  #reserve(bytes: number): Uint8Array {
+    const needed = this.#batchUsed + bytes;
+    if (needed > this.#batch.length) {
+      const larger = new Uint8Array(Math.max(needed, this.#batch.length * 2, minBatchBytes));
+      larger.set(this.#batch.subarray(0, this.#batchUsed));
+      this.#batch = larger;
+    }
+    return this.#batch;
+  }
+
+  #count(message: Uint8Array): void {
+    this.counters.messages += 1;
+    this.counters.bytes += message.length;
+  }
+
+  /** Hands the batch to the transport, at once or, when it is full, as soon as it has room: then returns a promise. */
+  #flushWhenReady(): void | Promise<void> {
+    if (this.#transportReady) return this.#flush();
+    this.#flushing ??= this.#writer.ready.catch(ignore).then(() => {
+      this.#flushing = undefined;
+      this.#flush();
+    });
+    return this.#flushing;
+  }
+
+  #flush(): void {
+    if (this.#batchUsed === 0 || this.#state === "ended") return;
+    const bytes = this.#batch.subarray(0, this.#batchUsed);
+    // A busy stream gets its next batch at full size at once; this one belongs to the transport now.
+    this.#batch = new Uint8Array(this.#batchUsed >= flushBytes ? flushBytes + spareBytes : 0);
+    this.#batchUsed = 0;
+    this.#writer.write(bytes).catch(ignore);
+  }
+
+  /** Waits for `pending`, but no longer than the stream lives: abort and error must not wait for a stalled reader. */
+  #untilEnd(pending: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#release = resolve;
+      pending.then(resolve, reject);
+    });
+  }
+
+  #transportFailed(thrown: unknown): void {
+    const error = toConecError(thrown, "connection-lost", { source: "stream" });
+    if (this.#state === "ended") return;
+    if (error.source === "stream" && this.#hooks.broken !== undefined) this.#hooks.broken(error);
+    else this.fail(error);
+  }
+
+  /** Marks the end of an unfinished stream, so that the transport ends it without a reset (docs/protocol.md). */
+  #end(error: unknown): void {
+    if (this.#state === "ended") return;
+    const marked = this.#state === "closing";
+    this.#state = "ended";
+    this.#error = error;
+    this.#batchUsed = 0;
+    this.#batch = new Uint8Array(0);
+    this.#release?.();
+    if (marked) return;
+    this.#writer.write(abortMarker).catch(ignore);
+    const stop = unrefTimeout(lingerMs, () => void this.#writer.abort(error).catch(ignore));
+    this.#writer.close().then(stop, stop);
+  }
+}
+
+/** Messages up to this long are copied into the batch; longer ones go to the transport as they are. */
+const copiedBytes = 4096;
+/** A batch this full leaves at once. */
+const flushBytes = 32_768;
+/** `tryWrite` fills the batch up to here while the transport is full. */
+const maxBatchBytes = 65_536;
+const spareBytes = copiedBytes + maxHeaderBytes;
+const minBatchBytes = 256;
+/** What `write` takes in before `desiredSize` falls to 0. */
+const highWaterBytes = 65_536;
+/** How long an ended stream may take to leave before it is reset. */
+const lingerMs = 10_000;
+
+function ignore(): void {}

@@ -1,0 +1,223 @@
+/**
+ * The reading half of a message stream: reads a transport's byte stream, takes it apart, gives out messages.
+ * {@link MessageReadable} is the ReadableStream around it.
+ */
+import { ConecError, toConecError } from "../core/errors.ts";
+import { unrefTimeout } from "./timer.ts";
+import { FrameDecoder } from "./framing.ts";
+
+/** Bytes that were read already, and the stream that the rest comes from. */
+export interface ByteSource {
+  head: Uint8Array;
+  readable: ReadableStream<Uint8Array>;
+}
+
+/** What a channel does when its stream's reading half ends. Each is called at most once. */
+export interface MessageSourceHooks {
+  /** Every message has been received; they may still wait to be read. */
+  ended?(): void;
+  /** The stream was cancelled here, with what was given to `cancel`, or failed here, with a ConecError. */
+  cancelled?(reason: unknown): void;
+  /** The writer aborted, or the transport ended the stream; why, the other end may yet tell: the answer is `fail`. */
+  broken?(error: ConecError): void;
+  /** The last message was taken out, or the stream failed or was cancelled. */
+  drained?(): void;
+}
+
+export interface MessageSourceOptions {
+  /** Longer messages fail the stream with `message-too-large`. */
+  maxMessageBytes: number;
+  hooks?: MessageSourceHooks;
+}
+
+export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
+  readonly counters = { messages: 0, bytes: 0 };
+  readonly #hooks: MessageSourceHooks;
+  readonly #decoder: FrameDecoder;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  /** Messages decoded and not yet taken, from #next on. */
+  #messages: Uint8Array[] = [];
+  #next = 0;
+  #bufferedBytes = 0;
+  /** A read is waiting for the next message. */
+  #wanted = false;
+  /** Wakes the pump when there is room again. */
+  #resume: (() => void) | undefined;
+  /** "ended" and "failing": nothing more comes, but messages still wait to be taken. */
+  #state: "open" | "ended" | "failing" | "closed" = "open";
+  #failure: ConecError | undefined;
+  #discarding = false;
+
+  constructor(options: MessageSourceOptions) {
+    this.#hooks = options.hooks ?? {};
+    this.#decoder = new FrameDecoder(options.maxMessageBytes);
+  }
+
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#controller = controller;
+  }
+
+  pull(): void {
+    const message = this.#take();
+    if (message === undefined) this.#wanted = true;
+    else this.#controller.enqueue(message);
+    this.#settleIfDrained();
+  }
+
+  cancel(reason: unknown): void {
+    const open = this.#state === "open";
+    this.#finish();
+    if (!open) return;
+    this.#discard();
+    this.#hooks.cancelled?.(reason);
+  }
+
+  /** Gives the byte stream to read from; until then reads wait. */
+  attach(source: ByteSource): void {
+    this.#reader = source.readable.getReader();
+    if (this.#state !== "open") this.#discard();
+    void this.#pump(this.#reader, source.head);
+  }
+
+  /** See {@link MessageReadable.tryRead}. */
+  tryRead(): Uint8Array | undefined {
+    if (this.#state === "closed" && this.#failure !== undefined) throw this.#failure;
+    if (this.#wanted) return undefined;
+    const message = this.#take();
+    this.#settleIfDrained();
+    return message;
+  }
+
+  /**
+   * Ends the stream from below, unless its end was received already: pending and later reads reject with `error`.
+   * Messages not yet taken are dropped if the writer aborted; else they come first.
+   */
+  fail(error: ConecError): void {
+    if (this.#state !== "open") return;
+    this.#state = "failing";
+    this.#failure = error;
+    this.#discard();
+    if (error.code === "aborted") this.#dropMessages();
+    this.#settleIfDrained();
+  }
+
+  async #pump(reader: ReadableStreamDefaultReader<Uint8Array>, head: Uint8Array): Promise<void> {
+    try {
+      if (head.length > 0) this.#decode(head);
+      for (;;) {
+        while (this.#bufferedBytes >= readAheadBytes && !this.#discarding) await new Promise<void>((resolve) => (this.#resume = resolve));
+        const { value, done } = await reader.read();
+        if (done) break;
+        if (!this.#discarding) this.#decode(value);
+      }
+      if (!this.#discarding) this.#decoder.finish();
+    } catch (thrown) {
+      this.#pumpFailed(thrown);
+    }
+  }
+
+  #decode(chunk: Uint8Array): void {
+    const before = this.#messages.length;
+    try {
+      this.#decoder.decode(chunk, this.#messages);
+    } finally {
+      for (let i = before; i < this.#messages.length; i++) this.#bufferedBytes += this.#messages[i]!.length + messageOverheadBytes;
+      this.#deliver();
+    }
+    if (this.#decoder.state === "ended") this.#receivedAll();
+    else if (this.#decoder.state === "aborted") this.#broken(new ConecError("aborted", "The stream was aborted", { source: "stream", remote: true }));
+  }
+
+  #deliver(): void {
+    if (!this.#wanted) return;
+    const message = this.#take();
+    if (message === undefined) return;
+    this.#wanted = false;
+    this.#controller.enqueue(message);
+  }
+
+  #take(): Uint8Array | undefined {
+    if (this.#next === this.#messages.length) return undefined;
+    const message = this.#messages[this.#next]!;
+    this.#next += 1;
+    if (this.#next === this.#messages.length) {
+      this.#messages = [];
+      this.#next = 0;
+    }
+    this.counters.messages += 1;
+    this.counters.bytes += message.length;
+    this.#bufferedBytes -= message.length + messageOverheadBytes;
+    if (this.#resume !== undefined && this.#bufferedBytes < readAheadBytes) this.#wake();
+    return message;
+  }
+
+  #receivedAll(): void {
+    if (this.#state !== "open") return;
+    this.#state = "ended";
+    this.#discard();
+    this.#hooks.ended?.();
+    this.#settleIfDrained();
+  }
+
+  #settleIfDrained(): void {
+    if (this.#next < this.#messages.length || (this.#state !== "ended" && this.#state !== "failing")) return;
+    this.#finish();
+    if (this.#failure === undefined) this.#controller.close();
+    else this.#controller.error(this.#failure);
+  }
+
+  #pumpFailed(thrown: unknown): void {
+    if (this.#state !== "open") return;
+    const error = toConecError(thrown, "connection-lost", { source: "stream" });
+    if (error.code === "message-too-large" || error.code === "protocol-error") {
+      this.fail(error);
+      this.#hooks.cancelled?.(error);
+    } else if (error.source === "stream") this.#broken(error);
+    else this.fail(error);
+  }
+
+  #broken(error: ConecError): void {
+    this.#discarding = true;
+    if (this.#hooks.broken === undefined) this.fail(error);
+    else this.#hooks.broken(error);
+  }
+
+  #finish(): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#dropMessages();
+    this.#hooks.drained?.();
+  }
+
+  #dropMessages(): void {
+    this.#messages = [];
+    this.#next = 0;
+    this.#bufferedBytes = 0;
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#resume?.();
+    this.#resume = undefined;
+  }
+
+  /** Reads what still comes and throws it away, so that the transport's stream ends by itself (docs/protocol.md). */
+  #discard(): void {
+    this.#discarding = true;
+    this.#wake();
+    const reader = this.#reader;
+    if (reader === undefined) return;
+    const stop = unrefTimeout(lingerMs, () => void reader.cancel(this.#failure).catch(ignore));
+    reader.closed.then(stop, stop);
+  }
+}
+
+/** Messages are read ahead up to this many bytes, so that short streams finish without their reader. */
+const readAheadBytes = 65_536;
+/** What a waiting message counts beside its bytes, so that empty ones are bounded too. */
+const messageOverheadBytes = 64;
+/** How long the rest of an ended stream is read and thrown away before the transport is told to stop it. */
+const lingerMs = 10_000;
+
+function ignore(): void {}

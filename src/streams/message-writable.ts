@@ -1,0 +1,77 @@
+import type { MessageSink } from "./message-sink.ts";
+
+/** What goes along with a data stream when it is opened: any JSON, at most 4 KiB and 32 keys. */
+export type Metadata = Record<string, JsonValue>;
+
+/** What JSON can say. */
+export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
+
+export interface MessageStreamInfo {
+  /** The name given when the stream was opened; empty if none was. */
+  name: string;
+  /** The metadata given when the stream was opened; an empty object if none was. */
+  metadata: Metadata;
+}
+
+/**
+ * A WritableStream of whole messages. Each chunk is one message and arrives as one chunk of the {@link MessageReadable}
+ * at the other end.
+ *
+ * - `write(message)` waits while the reader is behind. The message's memory may be used again once it has resolved.
+ *   A message over `maxMessageBytes` errors the stream with `message-too-large`, anything but bytes with
+ *   `invalid-argument`.
+ * - `close()` resolves when the other end has received every message; else it rejects.
+ * - `abort(reason)` ends the stream at the other end with `aborted`, the reason's text and its `streamErrorCode`.
+ * - When the reader cancels, pending and later calls reject with `cancelled`, the reader's text and its code.
+ * - When the channel or the connection ends, they reject with its error, or with `closed`.
+ *
+ * @example
+ * ```ts
+ * const writable = await channel.createUnidirectionalStream({ name: "log" });
+ * const writer = writable.getWriter();
+ * await writer.write(new TextEncoder().encode("hello"));
+ * await writer.close(); // received
+ * ```
+ */
+export class MessageWritable extends WritableStream<Uint8Array> {
+  readonly name: string;
+  readonly metadata: Metadata;
+  readonly #sink: MessageSink;
+
+  /** @internal Opened by a Channel. */
+  constructor(sink: MessageSink, info: Partial<MessageStreamInfo> = {}) {
+    super(sink, sink.strategy);
+    this.#sink = sink;
+    this.name = info.name ?? "";
+    this.metadata = info.metadata ?? {};
+  }
+
+  /**
+   * Writes a message if that needs no waiting; the message is copied. Returns false, and does nothing, while the
+   * stream is full or earlier `write` calls wait: `await writer.ready`, then try again. Works whether or not the stream
+   * is locked, and in one order with `write`.
+   *
+   * @throws ConecError `message-too-large` or `invalid-argument` (the stream goes on), `closed`, or what ended the stream
+   */
+  tryWrite(message: Uint8Array): boolean {
+    return this.#sink.tryWrite(message);
+  }
+
+  /** As of any WritableStream; `ready` also waits when {@link tryWrite} returned false. */
+  override getWriter(): WritableStreamDefaultWriter<Uint8Array> {
+    return new MessageWriter(this, this.#sink);
+  }
+}
+
+class MessageWriter extends WritableStreamDefaultWriter<Uint8Array> {
+  readonly #sink: MessageSink;
+
+  constructor(writable: WritableStream<Uint8Array>, sink: MessageSink) {
+    super(writable);
+    this.#sink = sink;
+  }
+
+  override get ready() {
+    return this.#sink.blocked ? this.#sink.unblocked().then(() => super.ready) : super.ready;
+  }
+}

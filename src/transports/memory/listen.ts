@@ -1,0 +1,91 @@
+import { ConecError } from "../../core/errors.ts";
+import type { Address, CloseInfo, Connection, Listener } from "../../core/transport.ts";
+import { createConnectionPair } from "./connection.ts";
+
+export interface MemoryListenOptions {
+  /** A name of your choice. Default `"localhost"`. */
+  host?: string;
+  /** A number from 0 to 65535. Default 0: a free one. */
+  port?: number;
+}
+
+/**
+ * Listens within this process.
+ *
+ * @throws ConecError `address-in-use`, `invalid-argument`
+ */
+export async function listen({ host = "localhost", port = 0 }: MemoryListenOptions = {}): Promise<Listener> {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new ConecError("invalid-argument", `port must be an integer from 0 to 65535, not ${String(port)}`);
+  }
+  const listener = new MemoryListener({ host, port: port === 0 ? freePort(host) : port });
+  const key = keyOf(listener.address);
+  if (listeners.has(key)) throw new ConecError("address-in-use", `Somebody listens at ${key} already`);
+  listeners.set(key, listener);
+  return listener;
+}
+
+/** Who listens there, if anybody. */
+export function listenerAt(host: string, port: number): MemoryListener | undefined {
+  return listeners.get(keyOf({ host, port }));
+}
+
+class MemoryListener implements Listener {
+  readonly transport = "memory";
+  readonly address: Address;
+  readonly incomingConnections: ReadableStream<Connection>;
+  readonly closed: Promise<void>;
+  readonly #connections = new Set<Connection>();
+  #incoming!: ReadableStreamDefaultController<Connection>;
+  #settleClosed!: () => void;
+  #open = true;
+
+  constructor(address: Address) {
+    this.address = address;
+    this.incomingConnections = new ReadableStream({
+      start: (controller) => void (this.#incoming = controller),
+      cancel: () => this.close(),
+    });
+    this.closed = new Promise((resolve) => (this.#settleClosed = resolve));
+  }
+
+  /** The Client's end of a new connection. */
+  connect(): Connection {
+    const [client, server] = createConnectionPair(this.address);
+    this.#connections.add(server);
+    const forget = (): void => void this.#connections.delete(server);
+    server.closed.then(forget, forget);
+    this.#incoming.enqueue(server);
+    return client;
+  }
+
+  async close(info: Partial<CloseInfo> = {}): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    listeners.delete(keyOf(this.address));
+    for (const connection of this.#connections) connection.close(info);
+    try {
+      this.#incoming.close();
+    } catch {
+      // Whoever cancelled the stream has closed it already.
+    }
+    this.#settleClosed();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+const listeners = new Map<string, MemoryListener>();
+let lastPort = 49_151;
+
+function freePort(host: string): number {
+  do lastPort = lastPort >= 65_535 ? 49_152 : lastPort + 1;
+  while (listeners.has(keyOf({ host, port: lastPort })));
+  return lastPort;
+}
+
+function keyOf({ host, port }: Address): string {
+  return `${host}:${port}`;
+}

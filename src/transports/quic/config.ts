@@ -1,0 +1,61 @@
+import { assertRange } from "./binding.ts";
+import type { Binding, EngineConfig, TlsOptions } from "./binding.ts";
+
+/** What a connection's engine is set up with, beside TLS. */
+export interface ProtocolOptions {
+  /** Largest UDP payload ever sent; the engine's unit of congestion control as well. */
+  maxDatagramBytes: number;
+  idleTimeoutMs: number;
+  /** See {@link streamWindowBytes}. */
+  maxStreamWindowBytes: number;
+}
+
+/** The application protocol of conec over plain QUIC (RFC 7301). */
+export const conecProtocol = "conec/1";
+
+/** Every path carries this much (RFC 9000, section 14). */
+export const minDatagramBytes = 1200;
+
+/** The engine builds no larger packet. */
+export const engineMaxDatagramBytes = 16_383;
+
+/** 1500 bytes of Ethernet less 48 of IPv6 and UDP headers. */
+export const ethernetDatagramBytes = 1452;
+
+/** What one stream may hold unread at first (RFC 9000, section 4.1). */
+export const initialStreamWindowBytes = 256 * 1024;
+
+/**
+ * How far the window of a stream that is read fast may grow. A long path needs it (4 MiB carry 40 MB/s at 100 ms); on
+ * loopback, where a round trip takes less than a millisecond, more than 1 MiB only fills memory behind a stalled reader.
+ */
+export const streamWindowBytes = { loopback: 1024 * 1024, network: 4 * 1024 * 1024 };
+
+/** MAX_DATA that gets lost is never repeated by the engine, so the connection as a whole is not limited by it. */
+const connectionWindowBytes = 2 ** 40;
+
+/** Far above what is used at once, because a lost MAX_STREAMS is never repeated and resets leak credit. */
+const maxStreams = 2 ** 40;
+
+/** Builds the engine's configuration. Throws what the engine throws when it does not take the TLS material. */
+export function createEngineConfig(binding: Binding, tls: TlsOptions, options: ProtocolOptions): EngineConfig {
+  const config = binding.createConfig(tls);
+  config.setApplicationProtos([conecProtocol]);
+  config.setMaxIdleTimeout(assertRange("idleTimeoutMs", options.idleTimeoutMs, 1, 2 ** 31 - 1));
+  config.setMaxRecvUdpPayloadSize(65_527);
+  config.setMaxSendUdpPayloadSize(
+    assertRange("maxDatagramBytes", options.maxDatagramBytes, minDatagramBytes, engineMaxDatagramBytes),
+  );
+  config.setInitialMaxData(connectionWindowBytes);
+  config.setInitialMaxStreamDataBidiLocal(initialStreamWindowBytes);
+  config.setInitialMaxStreamDataBidiRemote(initialStreamWindowBytes);
+  config.setInitialMaxStreamDataUni(initialStreamWindowBytes);
+  config.setInitialMaxStreamsBidi(maxStreams);
+  config.setInitialMaxStreamsUni(maxStreams);
+  config.setMaxConnectionWindow(connectionWindowBytes);
+  config.setMaxStreamWindow(assertRange("stream window", options.maxStreamWindowBytes, initialStreamWindowBytes, 2 ** 32));
+  config.setActiveConnectionIdLimit(2);
+  config.setDisableActiveMigration(true);
+  config.enablePacing(false);
+  return config;
+}

@@ -1,0 +1,49 @@
+import { ConecError, reasonText } from "../../core/errors.ts";
+import type { CloseInfo } from "../../core/transport.ts";
+import type { Engine } from "./binding.ts";
+
+/** How a connection ended: by a close, or by an error. */
+export type ConnectionEnd = { readonly info: CloseInfo } | { readonly error: ConecError };
+
+/** TLS alert `no_application_protocol` as a QUIC error code (RFC 9001, section 4.8; RFC 7301). */
+const noApplicationProtocol = 0x178;
+const connectionRefused = 0x02;
+
+/** Why the engine has ended the connection by itself or on the other end's word. */
+export function endOf(engine: Engine): ConnectionEnd {
+  const peer = engine.peerError();
+  if (peer !== null) {
+    const reason = reasonText(Buffer.from(peer.reason).toString("utf8"));
+    if (peer.isApp) return { info: { closeCode: closeCodeOf(peer.errorCode), reason } };
+    return { error: transportError(peer.errorCode, reason) };
+  }
+  const local = engine.localError();
+  if (local !== null) {
+    const message = `The other end broke the QUIC protocol (error ${hex(local.errorCode)})`;
+    return { error: new ConecError("protocol-error", message, { remote: true }) };
+  }
+  const message = engine.isTimedOut()
+    ? "Nothing was heard from the other end for too long"
+    : "The other end does not know the connection any more: it was restarted";
+  return { error: new ConecError("connection-lost", message, { remote: true }) };
+}
+
+function transportError(code: number, reason: string): ConecError {
+  const said = reason === "" ? "" : `: ${reason}`;
+  if (code === noApplicationProtocol) {
+    return new ConecError("alpn-mismatch", "The other end does not speak conec", { remote: true });
+  }
+  if (code === connectionRefused) {
+    return new ConecError("refused", `The other end refused the connection${said}`, { remote: true });
+  }
+  if (code === 0) return new ConecError("connection-lost", `The other end went away${said}`, { remote: true });
+  return new ConecError("protocol-error", `The other end closed with error ${hex(code)}${said}`, { remote: true });
+}
+
+function closeCodeOf(code: number): number {
+  return code <= 0xffff_ffff ? code : 0xffff_ffff;
+}
+
+function hex(code: number): string {
+  return `0x${code.toString(16)}`;
+}

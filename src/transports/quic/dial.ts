@@ -1,0 +1,116 @@
+import { ConecError } from "../../core/errors.ts";
+import type { Binding, Engine, EngineConfig } from "./binding.ts";
+import { conecProtocol } from "./config.ts";
+import { QuicConnection } from "./connection.ts";
+import type { ConnectionEvents } from "./connection.ts";
+import type { ConnectionEnd } from "./connection-end.ts";
+import type { PathProfile } from "./datagram-sizes.ts";
+import { defaultConnectionLimits, Driver } from "./driver.ts";
+import type { ServerIdentity } from "./server-identity.ts";
+import { UdpEndpoint } from "./udp-endpoint.ts";
+import type { UdpAddress } from "./udp-endpoint.ts";
+
+export interface DialOptions {
+  binding: Binding;
+  config: EngineConfig;
+  profile: PathProfile;
+  identity: ServerIdentity;
+  /** As the user named it. */
+  host: string;
+  remote: UdpAddress;
+  family: 4 | 6;
+  localAddress: string | undefined;
+  keepAliveIntervalMs: number;
+  signal: AbortSignal;
+}
+
+/** Connects to one address, over a socket of its own. Resolves when the server's identity was checked. */
+export async function dial(options: DialOptions): Promise<QuicConnection> {
+  const { binding, identity, host, remote, profile, signal } = options;
+  const engine = binding.connect(identity.engineName(host), options.config);
+  let events: ConnectionEvents | undefined;
+  let endpoint: UdpEndpoint | undefined;
+  let driver: Driver | undefined;
+  let connected = false;
+
+  endpoint = await UdpEndpoint.open({
+    family: options.family,
+    bind: options.localAddress === undefined ? undefined : { host: options.localAddress, port: 0 },
+    connect: remote,
+    onDatagram: (datagram) => driver?.receive(datagram),
+    onError: (cause) => onSocketError(cause),
+  });
+  let onSocketError = (_cause: NodeJS.ErrnoException) => {};
+  if (signal.aborted) {
+    void endpoint.close();
+    throw signal.reason;
+  }
+
+  return new Promise<QuicConnection>((resolve, reject) => {
+    const giveUp = (error: unknown) => {
+      signal.removeEventListener("abort", onAbort);
+      reject(error);
+    };
+    const onAbort = () => {
+      giveUp(signal.reason);
+      driver?.close({ closeCode: 0, reason: "" });
+    };
+    driver = new Driver({
+      engine,
+      endpoint,
+      role: "client",
+      peer: undefined,
+      datagramCandidates: profile.datagramCandidates,
+      streamWindowBytes: profile.maxStreamWindowBytes,
+      keepAliveIntervalMs: options.keepAliveIntervalMs,
+      limits: defaultConnectionLimits,
+      events: {
+        onEstablished: () => {
+          assertProtocol(engine);
+          const certificates = engine.peerCertificates();
+          identity.verify(certificates, host);
+          connected = true;
+          signal.removeEventListener("abort", onAbort);
+          const known = { host: remote.host, port: remote.port, certificates };
+          resolve(new QuicConnection(driver as Driver, known, (wanted) => (events = wanted)));
+        },
+        onStream: (receive, send) => events?.onStream(receive, send),
+        onEnd: (end) => {
+          endpoint.unref();
+          events?.onEnd(end);
+          if (!connected) giveUp(whyNotConnected(engine, end, options));
+        },
+        onReleased: () => void endpoint.close(),
+      },
+    });
+    onSocketError = (cause) => {
+      // Once connected, it may be forged, or the server may be coming back: its silence or its reset will tell.
+      if (connected || cause.code !== "ECONNREFUSED") return;
+      giveUp(new ConecError("unreachable", `Nobody listens at ${remote.host}:${remote.port}`, { cause }));
+      driver?.release();
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    driver.process();
+  });
+}
+
+function assertProtocol(engine: Engine): void {
+  if (engine.applicationProtocol() === conecProtocol) return;
+  throw new ConecError("alpn-mismatch", "The server does not speak conec", { remote: true });
+}
+
+function whyNotConnected(engine: Engine, end: ConnectionEnd, { identity, host, remote }: DialOptions): ConecError {
+  const where = `${host} (${remote.host}:${remote.port})`;
+  if ("info" in end) return new ConecError("refused", `${where} closed at once: ${end.info.reason}`, { remote: true });
+  if (engine.peerError() !== null || end.error.code !== "protocol-error") {
+    return engine.isTimedOut() ? new ConecError("timeout", `${where} does not answer`) : end.error;
+  }
+  const alert = engine.localError()?.errorCode ?? 0;
+  const chain = engine.peerCertificates();
+  if (alert < firstTlsAlert || alert > lastTlsAlert || chain.length === 0) return end.error;
+  return identity.explain(chain, host, alert);
+}
+
+/** TLS alerts as QUIC error codes (RFC 9001, section 4.8). */
+const firstTlsAlert = 0x100;
+const lastTlsAlert = 0x1ff;

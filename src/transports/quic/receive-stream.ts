@@ -1,0 +1,118 @@
+import { ConecError, streamErrorCodeOf, toConecError } from "../../core/errors.ts";
+import { parseStreamFault } from "./stream-fault.ts";
+import type { StreamHost } from "./stream-host.ts";
+
+/**
+ * The receiving half of a stream: a ReadableStream that reads the engine only when its reader asks. What nobody asks
+ * for stays in the engine, and so its flow-control window stays shut: that is the backpressure.
+ */
+export class ReceiveStream {
+  readonly id: number;
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly #host: StreamHost;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  #done = false;
+  /** Whether the engine may have bytes. */
+  #ready = false;
+  #hadData = false;
+  /** Whether a reader waits. */
+  #wanted = false;
+
+  constructor(host: StreamHost, id: number) {
+    this.#host = host;
+    this.id = id;
+    this.readable = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        pull: () => this.#pull(),
+        cancel: (reason) => this.#cancel(reason),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  /** The engine has bytes, a FIN or a reset for this stream. */
+  onReadable(): void {
+    this.#ready = true;
+    this.#hadData = true;
+    if (this.#wanted) this.read();
+  }
+
+  /** Reads for a reader that waits, if there is anything. */
+  read(): void {
+    if (this.#done || !this.#wanted) return;
+    const room = this.#host.slab.room();
+    let result: [number, boolean] | null;
+    try {
+      result = this.#host.engine.streamReceive(this.id, room);
+    } catch (thrown) {
+      this.#onFault(thrown);
+      return;
+    }
+    const [length, fin] = result ?? [0, false];
+    if (length === 0 && !fin) {
+      this.#ready = false;
+      this.#host.readLater(this);
+      return;
+    }
+    this.#ready = fin || length === room.length;
+    this.#wanted = false;
+    if (fin) this.#end(false);
+    if (length > 0) {
+      this.#host.delivered(length);
+      this.#controller.enqueue(this.#host.slab.take(length));
+    }
+    if (fin) this.#controller.close();
+    this.#host.flushSoon();
+  }
+
+  /** The connection has ended. */
+  fail(error: ConecError): void {
+    if (this.#done) return;
+    this.#end(false);
+    this.#controller.error(error);
+  }
+
+  #pull(): void {
+    if (this.#done) return;
+    this.#wanted = true;
+    if (this.#ready) this.read();
+    else if (this.#hadData) this.#host.readLater(this);
+  }
+
+  #cancel(reason: unknown): void {
+    if (this.#done) return;
+    // In a packet of its own: where an acknowledgement and STOP_SENDING arrive together, the engine at the other end
+    // may forget the stream before its error code was looked at.
+    this.#host.flushNow();
+    this.#end(true);
+    try {
+      this.#host.engine.streamStop(this.id, streamErrorCodeOf(reason) ?? 0);
+    } catch (thrown) {
+      if (!parseStreamFault(thrown)) throw thrown;
+    }
+    this.#host.flushSoon();
+  }
+
+  #onFault(thrown: unknown): void {
+    const fault = parseStreamFault(thrown);
+    if (fault === undefined) {
+      this.fail(toConecError(thrown, "internal", { source: "stream" }));
+      return;
+    }
+    this.fail(
+      new ConecError("aborted", "The other end aborted the stream", {
+        source: "stream",
+        remote: true,
+        streamErrorCode: fault.code,
+      }),
+    );
+  }
+
+  #end(discard: boolean): void {
+    this.#done = true;
+    this.#host.receiveEnded(this, discard);
+  }
+}

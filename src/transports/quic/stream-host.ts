@@ -1,0 +1,30 @@
+import type { Engine } from "./binding.ts";
+import type { ReceiveStream } from "./receive-stream.ts";
+import type { SendStream } from "./send-stream.ts";
+import type { Slab } from "./slab.ts";
+
+/** What a stream needs of the connection that carries it. */
+export interface StreamHost {
+  readonly engine: Engine;
+  /** Where received bytes are put. */
+  readonly slab: Slab;
+  /** Monotonic time of this turn. */
+  readonly nowMs: number;
+  /** Builds and sends packets at the end of this turn. */
+  flushSoon(): void;
+  /** Builds and sends packets now. */
+  flushNow(): void;
+  /** Calls the stream's `handOver` just before the packets of this turn are built. */
+  handOverLater(stream: SendStream): void;
+  /** Calls the stream's `retry` when the other end has been heard from. */
+  retryLater(stream: SendStream): void;
+  /** Calls the stream's `sendBareFin` at that time. */
+  finLater(stream: SendStream, atMs: number): void;
+  /** A reader waits on a stream that has had data before. */
+  readLater(stream: ReceiveStream): void;
+  /** Bytes have left the engine for a reader. */
+  delivered(bytes: number): void;
+  sendEnded(stream: SendStream): void;
+  /** `discard` when more of the stream may come in, which nobody wants. */
+  receiveEnded(stream: ReceiveStream, discard: boolean): void;
+}

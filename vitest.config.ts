@@ -1,0 +1,34 @@
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { defineConfig } from "vitest/config";
+
+/** Files in the order of their paths. Vitest's own order follows the durations of earlier runs. */
+class PathSequencer extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return files.toSorted((a, b) => (a.moduleId < b.moduleId ? -1 : 1));
+  }
+}
+
+export default defineConfig({
+  test: {
+    // Many tests start processes of their own, so more workers than this only make them slower.
+    maxWorkers: 2,
+    sequence: { sequencer: PathSequencer, shuffle: false, concurrent: false },
+    // Longer than scripts/test.js waits for vitest to end, so that a process that hangs is seen and not cut off.
+    teardownTimeout: 60_000,
+    projects: [
+      {
+        test: {
+          name: "node",
+          include: ["test/**/*.test.ts"],
+          exclude: ["**/node_modules/**", "test/**/*.browser.test.ts"],
+          setupFiles: ["test/support/open-handles.ts"],
+          pool: "forks",
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+          retry: 0,
+        },
+      },
+      // The place for browsers: { test: { name: "chromium", include: ["test/**/*.browser.test.ts"], browser: { … } } }
+    ],
+  },
+});
