@@ -51,7 +51,7 @@
  * @property {() => void} close Ends the link; called by A only.
  */
 
-/** @typedef {{ cert: string, key: string, hash: Uint8Array }} Certificate PEM, PEM, SHA-256 of the DER certificate. */
+/** @typedef {{ cert: string, key: string, hash: Uint8Array<ArrayBuffer> }} Certificate PEM, PEM, SHA-256 of the DER certificate. */
 
 /** @typedef {{ maxDatagramBytes?: number, plainStreams?: boolean }} RowOptions What differs between rows of one file. */
 
@@ -64,6 +64,7 @@
  * @property {boolean} [wholeMessages] W1 arrives as whole messages; without it as a byte stream, pieces of any size.
  * @property {boolean} [slow] Gets the small amounts of work in workloads.js.
  * @property {string[]} [workloads] Only these; all when absent.
+ * @property {string[]} [quickWorkloads] Only these with --quick; as `workloads` when absent.
  * @property {string[]} [compare] Rows, besides ws, that this one is divided by.
  */
 
@@ -128,5 +129,6 @@ export const rows = [
     about: "@matrixai/quic's own QUICClient, QUICServer, QUICStream; gets less work, being slow",
     options: {},
     slow: true,
+    quickWorkloads: ["W1"],
   },
 ];

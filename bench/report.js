@@ -141,18 +141,22 @@ function formatCpu({ cpuA = NaN, cpuR = NaN, cpuB = NaN }, { warmup, counted }) 
 }
 
 /**
- * The first column flush left, numbers flush right, the last column flush left.
+ * The first column flush left, numbers flush right, the last column flush left. Columns with nothing but a heading
+ * are left out.
  * @param {string[][]} lines
  */
 function alignColumns(lines) {
-  const widths = (lines[0] ?? []).map((_cell, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const all = (lines[0] ?? []).map((_cell, column) => lines.map((line) => line[column] ?? ""));
+  const used = all.filter((column, place) => place === 0 || column.slice(1).some((cell) => cell !== ""));
+  const padded = used.map((column, place) => {
+    const width = Math.max(...column.map((cell) => cell.length));
+    const left = place === 0 || column === all.at(-1);
+    return column.map((cell) => (left ? cell.padEnd(width) : cell.padStart(width)));
+  });
   return lines
-    .map((line) =>
-      line
-        .map((cell, column) => {
-          const width = widths[column] ?? 0;
-          return column === 0 || column === line.length - 1 ? cell.padEnd(width) : cell.padStart(width);
-        })
+    .map((_line, place) =>
+      padded
+        .map((column) => column[place])
         .join("  ")
         .trimEnd(),
     )

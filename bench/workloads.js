@@ -46,7 +46,7 @@ const bulk = {
   title: "bulk: 64 KiB messages A→R→B",
   unit: "MB/s",
   better: "higher",
-  amounts: { normal: mebibytes(32, 256), quick: mebibytes(16, 64), slow: mebibytes(1, 3) },
+  amounts: { normal: mebibytes(32, 256), quick: mebibytes(8, 64), slow: mebibytes(0.5, 2) },
   async send(end, { warmup, counted }) {
     const link = await end.open();
     let index = 0;
@@ -75,7 +75,7 @@ const small = {
   better: "higher",
   amounts: {
     normal: { warmup: 1000, counted: 5000 },
-    quick: { warmup: 400, counted: 2000 },
+    quick: { warmup: 250, counted: 2000 },
   },
   async send(end, { warmup, counted }, other) {
     const link = await end.open();
@@ -130,7 +130,7 @@ const pingPong = {
   better: "lower",
   amounts: {
     normal: { warmup: 500, counted: 3000 },
-    quick: { warmup: 300, counted: 1500 },
+    quick: { warmup: 300, counted: 1000 },
     slow: { warmup: 50, counted: 300 },
   },
   async send(end, { warmup, counted }) {

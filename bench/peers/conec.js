@@ -24,9 +24,11 @@ export const peer = {
   },
 
   async connect({ role, port, certificate, options }) {
-    const serverCertificateHashes = [{ algorithm: "sha-256", value: certificate.hash }];
     const client = await Client.connect(`https://127.0.0.1:${port}`, {
-      transport: quic({ serverCertificateHashes, ...datagrams(options) }),
+      transport: quic({
+        serverCertificateHashes: [{ algorithm: "sha-256", value: certificate.hash }],
+        ...datagrams(options),
+      }),
       id: role,
     });
     const channel = await first(client.incomingChannels);

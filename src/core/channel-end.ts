@@ -82,6 +82,7 @@ export class ChannelEnd {
   /** Why the end cannot be used any more. */
   #error: ConecError | undefined;
   #closing: Promise<void> | undefined;
+  #closeInfo: CloseInfo | undefined;
   #settleClosed!: { resolve: (info: CloseInfo) => void; reject: (error: ConecError) => void };
   #settlePassed: { resolve: () => void; reject: (error: ConecError) => void } | undefined;
   #outgoingChanged: (() => void) | undefined;
@@ -178,7 +179,10 @@ export class ChannelEnd {
   /** Closes the channel: what is ending may end, the rest is cut. @throws ConecError `detached` */
   async close(info: CloseInfo): Promise<void> {
     if (this.#mode === "passing" || this.#error?.code === "detached") throw detachedError();
-    if (this.#mode === "open") this.#closing = this.#close(info);
+    if (this.#mode === "open") {
+      this.#closeInfo = info;
+      this.#closing = this.#close(info);
+    }
     await this.#closing;
   }
 
@@ -199,7 +203,7 @@ export class ChannelEnd {
   async #close(info: CloseInfo): Promise<void> {
     this.#mode = "closing";
     const error = closedError(info.reason === "" ? "The channel was closed" : info.reason);
-    for (const [stream, entry] of this.#outgoing) if (entry.confirmation === undefined) this.#failWritable(stream, error);
+    for (const [stream, entry] of this.#outgoing) if (entry.sink?.ending !== true) this.#failWritable(stream, error);
     for (const { source } of this.#incoming.values()) source.fail(error);
     const deadline = new Promise<void>((resolve) => unrefTimeout(this.#limits.drainTimeoutMs, resolve));
     while (this.#outgoing.size > 0 && this.#mode === "closing") {
@@ -214,7 +218,7 @@ export class ChannelEnd {
   }
 
   #pathEnded(error?: ConecError): void {
-    if (this.#mode === "closing") this.#finish({ closeCode: 0, reason: "" });
+    if (this.#mode === "closing") this.#finish(this.#closeInfo);
     else this.#finish(undefined, error ?? new ConecError("connection-lost", "The channel ended without a close", { source: "channel", remote: true }));
   }
 

@@ -43,6 +43,7 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   /** Messages in the WritableStream's own queue, in front of which nobody may slip in. */
   #queued = 0;
   #blocked = false;
+  #ending = false;
   #flushing: Promise<void> | undefined;
   /** Settles the write or close in flight. */
   #release: (() => void) | undefined;
@@ -100,6 +101,16 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
     if (this.#state === "ended") return;
     this.#end(reason ?? new ConecError("aborted", "The stream was aborted", { source: "stream" }));
     this.#hooks.aborted?.(reason);
+  }
+
+  /** True once the program has asked for the end, though messages may still be waiting in front of it. */
+  get ending(): boolean {
+    return this.#ending || this.#state === "closing";
+  }
+
+  /** The program has called `close`; {@link close} comes when what it wrote before has left. */
+  expectEnd(): void {
+    this.#ending = true;
   }
 
   /** See {@link MessageWritable.tryWrite}. */
@@ -218,7 +229,10 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   #untilEnd(pending: Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#release = resolve;
-      pending.then(resolve, reject);
+      // A broken transport stream is told by #transportFailed, which may wait for the reason: so does this.
+      pending.then(resolve, (error: unknown) => {
+        if (this.#hooks.broken === undefined || !(error instanceof ConecError) || error.source !== "stream") reject(error);
+      });
     });
   }
 

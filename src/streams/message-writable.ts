@@ -57,6 +57,11 @@ export class MessageWritable extends WritableStream<Uint8Array> {
     return this.#sink.tryWrite(message);
   }
 
+  override close(): Promise<void> {
+    this.#sink.expectEnd();
+    return super.close();
+  }
+
   /** As of any WritableStream; `ready` also waits when {@link tryWrite} returned false. */
   override getWriter(): WritableStreamDefaultWriter<Uint8Array> {
     return new MessageWriter(this, this.#sink);
@@ -69,6 +74,11 @@ class MessageWriter extends WritableStreamDefaultWriter<Uint8Array> {
   constructor(writable: WritableStream<Uint8Array>, sink: MessageSink) {
     super(writable);
     this.#sink = sink;
+  }
+
+  override close(): Promise<void> {
+    this.#sink.expectEnd();
+    return super.close();
   }
 
   override get ready() {

@@ -53,7 +53,9 @@ export function createEngineConfig(binding: Binding, tls: TlsOptions, options: P
   config.setInitialMaxStreamsBidi(maxStreams);
   config.setInitialMaxStreamsUni(maxStreams);
   config.setMaxConnectionWindow(connectionWindowBytes);
-  config.setMaxStreamWindow(assertRange("stream window", options.maxStreamWindowBytes, initialStreamWindowBytes, 2 ** 32));
+  config.setMaxStreamWindow(
+    assertRange("stream window", options.maxStreamWindowBytes, initialStreamWindowBytes, 2 ** 32),
+  );
   config.setActiveConnectionIdLimit(2);
   config.setDisableActiveMigration(true);
   config.enablePacing(false);

@@ -1,11 +1,6 @@
 import { ConecError } from "../../core/errors.ts";
 import { isLoopback } from "./address-bytes.ts";
-import {
-  engineMaxDatagramBytes,
-  ethernetDatagramBytes,
-  minDatagramBytes,
-  streamWindowBytes,
-} from "./config.ts";
+import { engineMaxDatagramBytes, ethernetDatagramBytes, minDatagramBytes, streamWindowBytes } from "./config.ts";
 import type { ProtocolOptions } from "./config.ts";
 
 /** Sizes worth a probe: common tunnels, Ethernet, jumbo frames, and what loopback carries. */

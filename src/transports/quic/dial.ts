@@ -29,18 +29,13 @@ export async function dial(options: DialOptions): Promise<QuicConnection> {
   const { binding, identity, host, remote, profile, signal } = options;
   const engine = binding.connect(identity.engineName(host), options.config);
   let events: ConnectionEvents | undefined;
-  let endpoint: UdpEndpoint | undefined;
-  let driver: Driver | undefined;
   let connected = false;
 
-  endpoint = await UdpEndpoint.open({
+  const endpoint = await UdpEndpoint.open({
     family: options.family,
     bind: options.localAddress === undefined ? undefined : { host: options.localAddress, port: 0 },
     connect: remote,
-    onDatagram: (datagram) => driver?.receive(datagram),
-    onError: (cause) => onSocketError(cause),
   });
-  let onSocketError = (_cause: NodeJS.ErrnoException) => {};
   if (signal.aborted) {
     void endpoint.close();
     throw signal.reason;
@@ -53,9 +48,9 @@ export async function dial(options: DialOptions): Promise<QuicConnection> {
     };
     const onAbort = () => {
       giveUp(signal.reason);
-      driver?.close({ closeCode: 0, reason: "" });
+      driver.close({ closeCode: 0, reason: "" });
     };
-    driver = new Driver({
+    const driver = new Driver({
       engine,
       endpoint,
       role: "client",
@@ -72,7 +67,7 @@ export async function dial(options: DialOptions): Promise<QuicConnection> {
           connected = true;
           signal.removeEventListener("abort", onAbort);
           const known = { host: remote.host, port: remote.port, certificates };
-          resolve(new QuicConnection(driver as Driver, known, (wanted) => (events = wanted)));
+          resolve(new QuicConnection(driver, known, (wanted) => (events = wanted)));
         },
         onStream: (receive, send) => events?.onStream(receive, send),
         onEnd: (end) => {
@@ -83,12 +78,15 @@ export async function dial(options: DialOptions): Promise<QuicConnection> {
         onReleased: () => void endpoint.close(),
       },
     });
-    onSocketError = (cause) => {
-      // Once connected, it may be forged, or the server may be coming back: its silence or its reset will tell.
-      if (connected || cause.code !== "ECONNREFUSED") return;
-      giveUp(new ConecError("unreachable", `Nobody listens at ${remote.host}:${remote.port}`, { cause }));
-      driver?.release();
-    };
+    endpoint.receive({
+      onDatagram: (datagram) => driver.receive(datagram),
+      onError: (cause) => {
+        // Once connected, it may be forged, or the server may be coming back: its silence or its reset will tell.
+        if (connected || cause.code !== "ECONNREFUSED") return;
+        giveUp(new ConecError("unreachable", `Nobody listens at ${remote.host}:${remote.port}`, { cause }));
+        driver.release();
+      },
+    });
     signal.addEventListener("abort", onAbort, { once: true });
     driver.process();
   });

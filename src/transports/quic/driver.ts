@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 import { ConecError } from "../../core/errors.ts";
-import type { CloseInfo } from "../../core/transport.ts";
+import type { CloseInfo, ConnectionStats } from "../../core/transport.ts";
 import type { Engine } from "./binding.ts";
 import { endOf } from "./connection-end.ts";
 import type { ConnectionEnd } from "./connection-end.ts";
@@ -134,7 +134,9 @@ export class Driver implements StreamHost, TurnTaker {
       candidates: options.datagramCandidates,
       createNonce: () => randomBytes(8).toString("latin1"),
     });
-    this.#nextStream = this.#isServer ? { bidirectional: 1, unidirectional: 3 } : { bidirectional: 0, unidirectional: 2 };
+    this.#nextStream = this.#isServer
+      ? { bidirectional: 1, unidirectional: 3 }
+      : { bidirectional: 0, unidirectional: 2 };
   }
 
   get datagramBytes(): number {
@@ -192,6 +194,20 @@ export class Driver implements StreamHost, TurnTaker {
     }
     this.#armTimer();
     return true;
+  }
+
+  getStats(): ConnectionStats {
+    const path = this.engine.pathStats();
+    const { sent, recv, lost, sentBytes, recvBytes } = this.engine.stats();
+    return {
+      ...(path !== undefined && { rttMs: path.rtt }),
+      bytesSent: sentBytes,
+      bytesReceived: recvBytes,
+      packetsSent: sent,
+      packetsReceived: recv,
+      packetsLost: lost,
+      datagramBytes: this.datagramBytes,
+    };
   }
 
   /** Opens a stream. The other end hears of it with the first byte. */
@@ -441,7 +457,7 @@ export class Driver implements StreamHost, TurnTaker {
 
   #probePath(): void {
     if (this.nowMs < (this.#mtu.deadlineMs ?? Infinity)) return;
-    const rttMs = (this.engine.pathStats()?.rtt ?? 0) / rttUnitsPerMs;
+    const rttMs = this.engine.pathStats()?.rtt ?? 0;
     for (const { bytes, nonce } of this.#mtu.poll(this.nowMs, rttMs)) {
       this.#endpoint.sendCopy(encodePathProbe({ kind: "probe", bytes, nonce }, this.#peersId()), this.#peer);
     }
@@ -488,8 +504,8 @@ export class Driver implements StreamHost, TurnTaker {
     this.#state = "ended";
     this.#releaseMs = this.nowMs + drainMs;
     const error = "error" in end ? end.error : new ConecError("closed", closedMessage(end.info));
-    for (const stream of [...this.#sending.values()]) stream.fail(error);
-    for (const stream of [...this.#receiving.values()]) stream.fail(error);
+    for (const stream of this.#sending.values()) stream.fail(error);
+    for (const stream of this.#receiving.values()) stream.fail(error);
     this.#discarded.clear();
     this.#toHandOver.clear();
     this.#events.onEnd(end);
@@ -514,7 +530,6 @@ export class Driver implements StreamHost, TurnTaker {
 }
 
 const noId = new Uint8Array(0);
-const rttUnitsPerMs = 1_000_000;
 
 function closedMessage({ closeCode, reason }: CloseInfo): string {
   return reason === "" ? `The connection was closed (${closeCode})` : `The connection was closed: ${reason}`;

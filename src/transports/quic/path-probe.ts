@@ -30,7 +30,7 @@ export function encodePathProbe({ kind, bytes, nonce }: PathProbePacket, connect
   const offset = 1 + connectionId.length;
   packet[offset] = kinds[kind];
   packet.writeUInt16BE(bytes, offset + 1);
-  packet.latin1Write(nonce, offset + 3, nonceBytes);
+  packet.write(nonce, offset + 3, nonceBytes, "latin1");
   return packet;
 }
 
@@ -39,7 +39,7 @@ export function decodePathProbe(packet: Buffer, connectionIdBytes: number): Path
   const offset = 1 + connectionIdBytes;
   if (packet.length < fixedBytes + connectionIdBytes || packet[0] !== pathProbeFirstByte) return undefined;
   const bytes = packet.readUInt16BE(offset + 1);
-  const nonce = packet.latin1Slice(offset + 3, offset + 3 + nonceBytes);
+  const nonce = packet.toString("latin1", offset + 3, offset + 3 + nonceBytes);
   if (packet[offset] === kinds.probe && packet.length === bytes) return { kind: "probe", bytes, nonce };
   if (packet[offset] === kinds.echo) return { kind: "echo", bytes, nonce };
   return undefined;

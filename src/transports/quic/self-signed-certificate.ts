@@ -106,14 +106,12 @@ const oid = {
 };
 
 function signatureAlgorithm(key: KeyObject): { identifier: Uint8Array; hash: string | null } {
-  switch (key.asymmetricKeyType) {
-    case "ed25519":
-      return { identifier: der.sequence(der.objectId(oid.ed25519)), hash: null };
-    case "rsa":
-      return { identifier: der.sequence(der.objectId(oid.rsaWithSha256), der.nothing()), hash: "sha256" };
-    default:
-      return { identifier: der.sequence(der.objectId(oid.ecdsaWithSha256)), hash: "sha256" };
+  const type = key.asymmetricKeyType;
+  if (type === "ed25519") return { identifier: der.sequence(der.objectId(oid.ed25519)), hash: null };
+  if (type === "rsa") {
+    return { identifier: der.sequence(der.objectId(oid.rsaWithSha256), der.nothing()), hash: "sha256" };
   }
+  return { identifier: der.sequence(der.objectId(oid.ecdsaWithSha256)), hash: "sha256" };
 }
 
 function commonName(name: string): Uint8Array {
@@ -131,6 +129,9 @@ function generalName(host: string): Uint8Array {
 }
 
 function pemOf(label: string, bytes: Uint8Array): string {
-  const lines = Buffer.from(bytes).toString("base64").match(/.{1,64}/g) ?? [];
+  const lines =
+    Buffer.from(bytes)
+      .toString("base64")
+      .match(/.{1,64}/g) ?? [];
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
 }

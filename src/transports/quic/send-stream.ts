@@ -253,4 +253,3 @@ export class SendStream {
     this.#host.sendEnded(this);
   }
 }
-

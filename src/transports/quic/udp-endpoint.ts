@@ -23,9 +23,12 @@ export interface UdpEndpointOptions {
   bind?: { host: string; port: number } | undefined;
   /** A connected socket only hears its peer, and learns when nobody listens there. */
   connect?: UdpAddress | undefined;
+}
+
+export interface UdpHandlers {
   onDatagram: (datagram: Buffer, from: RemoteInfo) => void;
   /** The socket reports an error, such as ECONNREFUSED on a connected one. It goes on working. */
-  onError: (error: NodeJS.ErrnoException) => void;
+  onError?: (error: NodeJS.ErrnoException) => void;
 }
 
 const wantedSocketBufferBytes = [8, 4, 2, 1].map((mebibytes) => mebibytes * 1024 * 1024);
@@ -74,14 +77,20 @@ export class UdpEndpoint {
       socket.close();
       throw asOpenError(error, options);
     }
-    return new UdpEndpoint(socket, options);
+    return new UdpEndpoint(socket);
   }
 
-  private constructor(socket: Socket, { onDatagram, onError }: UdpEndpointOptions) {
+  private constructor(socket: Socket) {
     this.#socket = socket;
-    enlargeBuffers(socket);
-    socket.on("message", onDatagram);
-    socket.on("error", onError);
+    enlargeBuffers((bytes) => socket.setRecvBufferSize(bytes));
+    enlargeBuffers((bytes) => socket.setSendBufferSize(bytes));
+    // What goes wrong with one datagram is as if it were lost.
+    socket.on("error", () => {});
+  }
+
+  receive({ onDatagram, onError }: UdpHandlers): void {
+    this.#socket.on("message", onDatagram);
+    if (onError !== undefined) this.#socket.on("error", onError);
   }
 
   get address(): UdpAddress {
@@ -198,15 +207,13 @@ function whenDone(socket: Socket, start: (done: () => void) => void): Promise<vo
   });
 }
 
-function enlargeBuffers(socket: Socket): void {
-  for (const set of [socket.setRecvBufferSize, socket.setSendBufferSize]) {
-    for (const bytes of wantedSocketBufferBytes) {
-      try {
-        set.call(socket, bytes);
-        break;
-      } catch {
-        // More than this system allows.
-      }
+function enlargeBuffers(set: (bytes: number) => void): void {
+  for (const bytes of wantedSocketBufferBytes) {
+    try {
+      set(bytes);
+      return;
+    } catch {
+      // More than this system allows.
     }
   }
 }

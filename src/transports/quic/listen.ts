@@ -1,0 +1,210 @@
+import { hkdfSync } from "node:crypto";
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+
+import { ConecError, reasonText } from "../../core/errors.ts";
+import type { Address, CloseInfo, Connection, Listener } from "../../core/transport.ts";
+import { Acceptor } from "./acceptor.ts";
+import type { AcceptorStats } from "./acceptor.ts";
+import { isLoopback } from "./address-bytes.ts";
+import { defaultAdmissionLimits } from "./admission.ts";
+import type { AdmissionLimits } from "./admission.ts";
+import { assertRange, loadBinding } from "./binding.ts";
+import type { Binding, EngineConfig } from "./binding.ts";
+import { createEngineConfig } from "./config.ts";
+import { assertMaxDatagramBytes, pathProfile } from "./datagram-sizes.ts";
+import type { PathProfile } from "./datagram-sizes.ts";
+import { defaultConnectionLimits } from "./driver.ts";
+import type { ConnectionLimits } from "./driver.ts";
+import { IncomingQueue } from "./incoming-queue.ts";
+import { parseIdentity } from "./pem.ts";
+import type { Identity } from "./pem.ts";
+import { UdpEndpoint } from "./udp-endpoint.ts";
+
+export interface QuicListenOptions {
+  /** Where to listen. Default: everywhere, over IPv6 and IPv4. */
+  host?: string | undefined;
+  /** Default 0: a free one, see `listener.address`. */
+  port?: number | undefined;
+  /** Certificate chain, PEM, leaf first. */
+  cert: string | Uint8Array;
+  /** PEM: Ed25519, ECDSA (P-256 for browsers that pin it), or RSA. */
+  key: string | Uint8Array;
+  /** As in {@link QuicOptions}. */
+  maxDatagramBytes?: number | undefined;
+  idleTimeoutMs?: number | undefined;
+  limits?: Partial<QuicListenLimits> | undefined;
+  /**
+   * Lets Clients notice a restart at once (RFC 9000, section 10.3): at least 32 bytes, the same before and after. By
+   * default it comes from `key`.
+   */
+  statelessResetKey?: Uint8Array | undefined;
+  /** Ends the call. An open listener is closed by `close`. */
+  signal?: AbortSignal | undefined;
+}
+
+export type QuicListenLimits = AdmissionLimits & ConnectionLimits;
+
+export interface QuicListener extends Listener {
+  /** New connections get the new certificate; those that are open go on. @throws ConecError `invalid-argument` */
+  updateCertificate(identity: { cert: string | Uint8Array; key: string | Uint8Array }): void;
+  getStats(): AcceptorStats;
+}
+
+/**
+ * Takes connections over QUIC.
+ *
+ * @throws ConecError `address-in-use`, `invalid-argument`, `unsupported`
+ * @example
+ * ```ts
+ * const listener = await listen({ port: 4433, cert, key });
+ * for await (const connection of listener.incomingConnections) serve(connection);
+ * ```
+ */
+export async function listen(options: QuicListenOptions): Promise<QuicListener> {
+  const { signal, maxDatagramBytes, statelessResetKey } = options;
+  signal?.throwIfAborted();
+  const identity = parseIdentity(options.cert, options.key);
+  const idleTimeoutMs = assertRange("idleTimeoutMs", options.idleTimeoutMs ?? 15_000, 1, 2 ** 31 - 1);
+  const port = assertRange("port", options.port ?? 0, 0, 65_535);
+  const limits = checkedLimits(options.limits);
+  assertMaxDatagramBytes(maxDatagramBytes);
+  if (statelessResetKey !== undefined && statelessResetKey.length < 32) {
+    throw new ConecError("invalid-argument", "Cannot use `statelessResetKey`: it is shorter than 32 bytes");
+  }
+  const binding = await loadBinding();
+  const configs = new ServerConfigs(binding, identity);
+  const endpoint = await bind(options.host, port);
+  if (signal?.aborted === true) {
+    await endpoint.close();
+    throw signal.reason;
+  }
+  const incoming = new IncomingQueue<Connection>((connection) => {
+    connection.close({ reason: "Nobody takes connections" });
+  });
+  const acceptor = new Acceptor({
+    binding,
+    endpoint,
+    profileFor: (host) => configs.profileFor(host, { maxDatagramBytes, idleTimeoutMs }),
+    statelessResetKey: statelessResetKey ?? deriveResetKey(identity),
+    limits,
+    onConnection: (connection) => incoming.push(connection),
+  });
+  endpoint.receive({ onDatagram: (datagram, from) => acceptor.receive(datagram, from) });
+  return new UdpListener(endpoint, acceptor, incoming, configs);
+}
+
+class UdpListener implements QuicListener {
+  readonly transport = "quic";
+  readonly address: Address;
+  readonly closed: Promise<void>;
+  readonly #endpoint: UdpEndpoint;
+  readonly #acceptor: Acceptor;
+  readonly #incoming: IncomingQueue<Connection>;
+  readonly #configs: ServerConfigs;
+  #resolveClosed!: () => void;
+
+  constructor(endpoint: UdpEndpoint, acceptor: Acceptor, incoming: IncomingQueue<Connection>, configs: ServerConfigs) {
+    this.#endpoint = endpoint;
+    this.#acceptor = acceptor;
+    this.#incoming = incoming;
+    this.#configs = configs;
+    this.address = endpoint.address;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+  }
+
+  get incomingConnections(): ReadableStream<Connection> {
+    return this.#incoming.readable;
+  }
+
+  updateCertificate({ cert, key }: { cert: string | Uint8Array; key: string | Uint8Array }): void {
+    this.#configs.replace(parseIdentity(cert, key));
+  }
+
+  getStats(): AcceptorStats {
+    return this.#acceptor.getStats();
+  }
+
+  async close(info: Partial<CloseInfo> = {}): Promise<void> {
+    const closeCode = assertRange("closeCode", info.closeCode ?? 0, 0, 0xffff_ffff);
+    this.#acceptor.stop({ closeCode, reason: reasonText(info.reason ?? "") });
+    this.#incoming.close();
+    await this.#endpoint.close();
+    this.#resolveClosed();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/** The engine's configurations for the certificate in use, made when first needed. */
+class ServerConfigs {
+  readonly #binding: Binding;
+  readonly #made = new Map<boolean, PathProfile & { config: EngineConfig }>();
+  #identity: Identity;
+
+  constructor(binding: Binding, identity: Identity) {
+    this.#binding = binding;
+    this.#identity = identity;
+  }
+
+  profileFor(
+    host: string,
+    options: { maxDatagramBytes: number | undefined; idleTimeoutMs: number },
+  ): PathProfile & { config: EngineConfig } {
+    const loopback = isLoopback(host);
+    let made = this.#made.get(loopback);
+    if (made === undefined) {
+      const profile = pathProfile(host, options);
+      const { cert, key } = this.#identity;
+      const tls = { verifyPeer: false, allowFailure: false, ca: null, cert, key };
+      made = { ...profile, config: createEngineConfig(this.#binding, tls, profile) };
+      this.#made.set(loopback, made);
+    }
+    return made;
+  }
+
+  replace(identity: Identity): void {
+    this.#identity = identity;
+    this.#made.clear();
+  }
+}
+
+async function bind(host: string | undefined, port: number): Promise<UdpEndpoint> {
+  if (host !== undefined) return bindTo(await resolve(host), port);
+  try {
+    return await bindTo("::", port);
+  } catch (error) {
+    if (!(error instanceof ConecError) || error.code === "address-in-use") throw error;
+    // No IPv6 on this machine.
+    return bindTo("0.0.0.0", port);
+  }
+}
+
+function bindTo(host: string, port: number): Promise<UdpEndpoint> {
+  return UdpEndpoint.open({ family: isIP(host) === 6 ? 6 : 4, bind: { host, port } });
+}
+
+async function resolve(host: string): Promise<string> {
+  try {
+    return (await lookup(host)).address;
+  } catch (cause) {
+    throw new ConecError("invalid-argument", `Cannot listen on ${host}: its address cannot be found`, { cause });
+  }
+}
+
+function checkedLimits(limits: Partial<QuicListenLimits> = {}): QuicListenLimits {
+  const all = { ...defaultAdmissionLimits, ...defaultConnectionLimits };
+  for (const [name, value] of Object.entries(limits)) {
+    if (!Object.hasOwn(all, name)) throw new ConecError("invalid-argument", `There is no limit called ${name}`);
+    if (value !== undefined) all[name as keyof QuicListenLimits] = assertRange(name, value, 0, Number.MAX_SAFE_INTEGER);
+  }
+  return all;
+}
+
+function deriveResetKey({ keyBytes }: Identity): Uint8Array {
+  return new Uint8Array(hkdfSync("sha256", keyBytes, "", "conec stateless reset", 32));
+}
