@@ -166,14 +166,15 @@ export class ChannelEnd {
   /** The channel has been passed on, or, with an error, has not and goes on here. */
   endPass(error?: ConecError): void {
     if (this.#mode !== "passing") return;
+    const settle = this.#settlePassed;
+    this.#settlePassed = undefined;
     if (error === undefined) {
+      settle?.resolve();
       this.#finish(undefined, detachedError());
-      this.#settlePassed?.resolve();
     } else {
       this.#mode = "open";
-      this.#settlePassed?.reject(error);
+      settle?.reject(error);
     }
-    this.#settlePassed = undefined;
   }
 
   /** Closes the channel: what is ending may end, the rest is cut. @throws ConecError `detached` */

@@ -102,7 +102,7 @@ export class Link {
       stream: (stream, source) => this.#stream(side, stream, source),
       ended: (error) => this.#ended(side, path, error),
     });
-    if (taken) void this.#sides[other].path?.send({ type: "peer", peer });
+    if (taken) void this.#deliver(side, () => this.#sides[other].path?.send({ type: "peer", peer }));
     for (const deliver of this.#waiting[other].splice(0)) deliver();
   }
 

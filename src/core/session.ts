@@ -51,7 +51,7 @@ export class Session {
     if (this.#paths.get(path.channel) === path) this.#paths.delete(path.channel);
   }
 
-  /** How many channels this connection carries. */
+  /** How many channels this connection carries that have not ended. */
   get pathCount(): number {
     return this.#paths.size;
   }
@@ -172,6 +172,7 @@ export class SessionPath implements ChannelPath {
   end(): void {
     this.#ended = true;
     this.#control.end();
+    this.session.removePath(this);
   }
 
   /** Gives the channel up. */

@@ -1,0 +1,49 @@
+import { createSocket } from "node:dgram";
+import type { Socket } from "node:dgram";
+
+export type Direction = "to-server" | "to-client";
+
+export interface UdpForwarder {
+  /** Where clients send to, on 127.0.0.1. */
+  readonly port: number;
+  /** What becomes of each datagram: false swallows it. */
+  pass: (datagram: Buffer, direction: Direction) => boolean;
+  /** Puts a datagram of one's own on the path. */
+  inject(datagram: Uint8Array, direction: Direction): void;
+  close(): Promise<void>;
+}
+
+/** A path between one client and a server on 127.0.0.1 that tests can look into and cut. */
+export async function forwardUdp(serverPort: number): Promise<UdpForwarder> {
+  const front = await bound();
+  const back = await bound();
+  let client: { port: number; address: string } | undefined;
+  const toServer = (datagram: Uint8Array) => back.send(datagram, serverPort, "127.0.0.1");
+  const toClient = (datagram: Uint8Array) => {
+    if (client !== undefined) front.send(datagram, client.port, client.address);
+  };
+  const forwarder: UdpForwarder = {
+    port: front.address().port,
+    pass: () => true,
+    inject: (datagram, direction) => (direction === "to-server" ? toServer(datagram) : toClient(datagram)),
+    async close() {
+      await Promise.all([front, back].map((socket) => new Promise<void>((resolve) => socket.close(resolve))));
+    },
+  };
+  front.on("message", (datagram, from) => {
+    client = from;
+    if (forwarder.pass(datagram, "to-server")) toServer(datagram);
+  });
+  back.on("message", (datagram) => {
+    if (forwarder.pass(datagram, "to-client")) toClient(datagram);
+  });
+  return forwarder;
+}
+
+function bound(): Promise<Socket> {
+  const socket = createSocket({ type: "udp4", recvBufferSize: 4 * 1024 * 1024 });
+  socket.on("error", () => {});
+  return new Promise((resolve) => {
+    socket.bind(0, "127.0.0.1", () => resolve(socket));
+  });
+}
