@@ -81,7 +81,7 @@ export class Channel extends EventTarget implements AsyncDisposable {
    * once as many as the limit are waiting.
    */
   get incomingUnidirectionalStreams(): ReadableStream<MessageReadable> {
-    return this.#end.incoming.readable;
+    return this.#end.incoming;
   }
 
   /**

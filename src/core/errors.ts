@@ -122,6 +122,22 @@ export function streamErrorCodeOf(reason: unknown): number | undefined {
   return typeof code === "number" && Number.isInteger(code) && code >= 0 && code <= 0xffff_ffff ? code : undefined;
 }
 
+/**
+ * A reason as it travels in a control message: its code (that of a ConecError that came about here, else `fallback`),
+ * its text, and its `streamErrorCode` if it has one.
+ */
+export function describeReason(
+  reason: unknown,
+  fallback: "aborted" | "cancelled",
+): { code: ConecErrorCode; reason: string; streamErrorCode?: number } {
+  const streamErrorCode = streamErrorCodeOf(reason);
+  return {
+    code: reason instanceof ConecError && !reason.remote ? reason.code : fallback,
+    reason: reasonText(reason),
+    ...(streamErrorCode === undefined ? {} : { streamErrorCode }),
+  };
+}
+
 function messageOf(reason: unknown): string {
   if (typeof reason !== "object" || reason === null) return "";
   const message: unknown = (reason as { message?: unknown }).message;

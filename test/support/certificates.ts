@@ -16,7 +16,7 @@ export interface IssueOptions {
   /** Default: localhost, 127.0.0.1 and ::1. */
   hosts?: readonly string[];
   /** Days from now. Default: yesterday to tomorrow. */
-  validDays?: readonly [from: number, to: number];
+  validDays?: readonly [number, number];
   keyKind?: KeyKind;
 }
 
@@ -29,14 +29,14 @@ export interface Authority {
 /** A certificate authority for one test file. */
 export function createAuthority(name = "conec test authority"): Authority {
   const key = createKey("ecdsa");
-  const { cert: ca } = issueCertificate({ name, hosts: [], ...validity([-1, 1]), key, isAuthority: true });
+  const { cert: ca } = issueCertificate({ name, hosts: [], ...validity(-1, 1), key, isAuthority: true });
   return {
     ca,
     issue({ hosts = ["localhost", "127.0.0.1", "::1"], validDays = [-1, 1], keyKind = "ecdsa" } = {}) {
       return issueCertificate({
         name: hosts[0] ?? "nobody",
         hosts,
-        ...validity(validDays),
+        ...validity(validDays[0], validDays[1]),
         key: createKey(keyKind),
         issuer: { name, key },
       });
@@ -50,7 +50,7 @@ function createKey(kind: KeyKind): KeyObject {
   return generateKeyPairSync("ec", { namedCurve: "prime256v1" }).privateKey;
 }
 
-function validity([from, to]: readonly [number, number]): { notBefore: Date; notAfter: Date } {
+function validity(from: number, to: number): { notBefore: Date; notAfter: Date } {
   const dayMs = 24 * 3_600_000;
   return { notBefore: new Date(Date.now() + from * dayMs), notAfter: new Date(Date.now() + to * dayMs) };
 }

@@ -18,15 +18,19 @@ export async function forwardUdp(serverPort: number): Promise<UdpForwarder> {
   const front = await bound();
   const back = await bound();
   let client: { port: number; address: string } | undefined;
-  const toServer = (datagram: Uint8Array) => back.send(datagram, serverPort, "127.0.0.1");
+  let closed = false;
+  const toServer = (datagram: Uint8Array) => {
+    if (!closed) back.send(datagram, serverPort, "127.0.0.1");
+  };
   const toClient = (datagram: Uint8Array) => {
-    if (client !== undefined) front.send(datagram, client.port, client.address);
+    if (!closed && client !== undefined) front.send(datagram, client.port, client.address);
   };
   const forwarder: UdpForwarder = {
     port: front.address().port,
     pass: () => true,
     inject: (datagram, direction) => (direction === "to-server" ? toServer(datagram) : toClient(datagram)),
     async close() {
+      closed = true;
       await Promise.all([front, back].map((socket) => new Promise<void>((resolve) => socket.close(resolve))));
     },
   };

@@ -1,0 +1,161 @@
+import type { ChannelEndLimits } from "./channel-end.ts";
+import type { ChannelPath } from "./channel-path.ts";
+import type { Action, ChannelState } from "./channel-state.ts";
+import { ConecError, describeReason, reasonText } from "./errors.ts";
+import { MessageSink } from "../streams/message-sink.ts";
+import { MessageWritable } from "../streams/message-writable.ts";
+import type { MessageStreamInfo } from "../streams/message-writable.ts";
+import { unrefTimeout } from "../streams/timer.ts";
+
+export interface OutgoingStreamsOptions {
+  state: ChannelState;
+  path: ChannelPath;
+  limits: ChannelEndLimits;
+  /** Carries out what the state has decided. */
+  apply: (actions: readonly Action[]) => void;
+  /** @throws ConecError why no stream can be opened any more */
+  checkUsable: () => void;
+}
+
+interface Outgoing {
+  sink?: MessageSink;
+  /** What ended the stream before its transport stream was there. */
+  error?: ConecError;
+  /** Settles the stream's `close`. */
+  confirmation?: { resolve: () => void; reject: (error: unknown) => void };
+}
+
+/** The data streams that one end of a channel writes. */
+export class OutgoingStreams {
+  readonly #options: OutgoingStreamsOptions;
+  readonly #streams = new Map<number, Outgoing>();
+  readonly #creditWaiters = new Set<() => void>();
+  #opened = 0;
+  #sent = { messages: 0, bytes: 0 };
+  #onChange: (() => void) | undefined;
+
+  constructor(options: OutgoingStreamsOptions) {
+    this.#options = options;
+  }
+
+  /** Streams that are neither confirmed nor failed. */
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  get counters(): { streams: number; messages: number; bytes: number } {
+    let { messages, bytes } = this.#sent;
+    for (const { sink } of this.#streams.values()) {
+      messages += sink?.counters.messages ?? 0;
+      bytes += sink?.counters.bytes ?? 0;
+    }
+    return { streams: this.#opened, messages, bytes };
+  }
+
+  async open(info: MessageStreamInfo, signal?: AbortSignal): Promise<MessageWritable> {
+    const { state, path, limits, apply, checkUsable } = this.#options;
+    signal?.throwIfAborted();
+    checkUsable();
+    while (!state.mayOpen) await this.#credit(signal);
+    const { stream, actions } = state.open(info.name, info.metadata);
+    const entry: Outgoing = {};
+    this.#streams.set(stream, entry);
+    this.#opened += 1;
+    apply(actions);
+    try {
+      const bytes = await path.openStream(stream);
+      const sink = new MessageSink(bytes, { maxMessageBytes: limits.maxMessageBytes, hooks: this.#hooks(stream, entry) });
+      const writable = new MessageWritable(sink, info);
+      entry.sink = sink;
+      if (entry.error !== undefined) sink.fail(entry.error);
+      return writable;
+    } catch (error) {
+      this.#over(stream);
+      apply(state.abort(stream, { code: "aborted", reason: reasonText(error) }));
+      checkUsable();
+      throw error;
+    }
+  }
+
+  /** The far end allows more streams, or none can be opened any more: whoever waits looks again. */
+  wake(): void {
+    for (const wake of this.#creditWaiters) wake();
+  }
+
+  /** The far end has received the stream whole. */
+  confirm(stream: number): void {
+    const entry = this.#streams.get(stream);
+    if (entry?.confirmation === undefined) {
+      this.fail(stream, new ConecError("protocol-error", "A stream was confirmed that had not ended", { source: "stream", remote: true }));
+      return;
+    }
+    this.#over(stream);
+    entry.confirmation.resolve();
+  }
+
+  fail(stream: number, error: ConecError): void {
+    const entry = this.#streams.get(stream);
+    if (entry === undefined) return;
+    entry.error = error;
+    this.#over(stream);
+    entry.confirmation?.reject(error);
+    entry.sink?.fail(error);
+  }
+
+  failAll(error: ConecError): void {
+    for (const stream of this.#streams.keys()) this.fail(stream, error);
+  }
+
+  /** Fails the streams that the program has not closed, and waits until the others have ended. */
+  async drain(error: ConecError, deadline: Promise<void>): Promise<void> {
+    for (const [stream, { sink }] of this.#streams) if (sink?.ending !== true) this.fail(stream, error);
+    const late = deadline.then(() => true);
+    while (this.#streams.size > 0) {
+      const changed = new Promise<boolean>((resolve) => (this.#onChange = () => resolve(false)));
+      if (await Promise.race([changed, late])) return;
+    }
+  }
+
+  #hooks(stream: number, entry: Outgoing) {
+    const { state, limits, apply } = this.#options;
+    return {
+      confirm: () => new Promise<void>((resolve, reject) => (entry.confirmation = { resolve, reject })),
+      aborted: (reason: unknown) => {
+        entry.confirmation?.reject(reason);
+        this.#over(stream);
+        apply(state.abort(stream, describeReason(reason, "aborted")));
+      },
+      broken: (error: ConecError) => {
+        unrefTimeout(limits.pairTimeoutMs, () => {
+          if (!this.#streams.has(stream)) return;
+          this.fail(stream, error);
+          apply(state.abort(stream, describeReason(error, "aborted")));
+        });
+      },
+    };
+  }
+
+  #over(stream: number): void {
+    const entry = this.#streams.get(stream);
+    if (entry === undefined) return;
+    this.#streams.delete(stream);
+    this.#sent.messages += entry.sink?.counters.messages ?? 0;
+    this.#sent.bytes += entry.sink?.counters.bytes ?? 0;
+    this.#onChange?.();
+  }
+
+  async #credit(signal?: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const settle = (then: () => void) => (): void => {
+        this.#creditWaiters.delete(wake);
+        signal?.removeEventListener("abort", abort);
+        then();
+      };
+      const wake = settle(resolve);
+      const abort = settle(() => reject(signal!.reason as Error));
+      signal?.addEventListener("abort", abort, { once: true });
+      this.#creditWaiters.add(wake);
+    });
+    this.#options.checkUsable();
+  }
+}
