@@ -13,7 +13,7 @@ export type {
   Identity,
   IntroduceOptions,
   Introduction,
-} from "./core/coordinator.ts";
+} from "./core/coordinator-options.ts";
 export { ConecError } from "./core/errors.ts";
 export type { ConecErrorCode, ConecErrorOptions, ConecErrorSource } from "./core/errors.ts";
 export type { ChannelLimits, ClientLimits, CoordinatorLimits } from "./core/limits.ts";

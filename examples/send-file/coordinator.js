@@ -2,7 +2,7 @@
 import { Coordinator } from "conec";
 import { createSelfSignedCertificate, listen } from "conec/quic";
 
-const { cert, key, hash } = await createSelfSignedCertificate({ hosts: ["localhost"] });
+const { cert, key, hash } = createSelfSignedCertificate({ hosts: ["localhost"] });
 const coordinator = new Coordinator({ authenticate: ({ requestedId }) => ({ id: requestedId }) });
 const listener = await listen({ host: "127.0.0.1", port: 0, cert, key });
 coordinator.serve(listener);

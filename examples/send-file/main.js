@@ -30,7 +30,9 @@ const receiver = start("receiver.js", url, hash);
 await message(receiver, "joined");
 const sender = start("sender.js", url, hash, file, values.compress ? "gzip" : "");
 await message(sender, "joined");
-console.log(`Sending ${basename(file)} (${(bytes / 1e6).toFixed(1)} MB${values.compress ? ", compressed on the way" : ""})`);
+console.log(
+  `Sending ${basename(file)} (${(bytes / 1e6).toFixed(1)} MB${values.compress ? ", compressed on the way" : ""})`,
+);
 
 const progress = new Progress(bytes);
 receiver.on("message", (/** @type {any} */ news) => {
@@ -42,7 +44,9 @@ progress.end();
 const equal = sent.sha256 === received.sha256 && received.bytes === bytes;
 console.log(`sender    SHA-256 ${sent.sha256}`);
 console.log(`receiver  SHA-256 ${received.sha256}  ${equal ? "equal" : "DIFFERENT"}`);
-console.log(`${received.bytes} bytes in ${received.seconds.toFixed(2)} s: ${(received.bytes / 1e6 / received.seconds).toFixed(0)} MB/s through the Coordinator`);
+console.log(
+  `${received.bytes} bytes in ${received.seconds.toFixed(2)} s: ${(received.bytes / 1e6 / received.seconds).toFixed(0)} MB/s through the Coordinator`,
+);
 end(equal ? 0 : 1);
 
 function parseArguments() {

@@ -17,7 +17,8 @@ for await (const channel of client.incomingChannels) {
     const sha256 = createHash("sha256");
     let bytes = 0;
     let reportedMs = 0;
-    const content = readable.metadata.compression === "gzip" ? readable.pipeThrough(new DecompressionStream("gzip")) : readable;
+    const content =
+      readable.metadata.compression === "gzip" ? readable.pipeThrough(new DecompressionStream("gzip")) : readable;
     for await (const chunk of content) {
       sha256.update(chunk);
       bytes += chunk.length;

@@ -8,22 +8,12 @@ import type { ChannelPath } from "./channel-path.ts";
 import type { Peer } from "./control-messages.ts";
 import { ConecError, reasonText } from "./errors.ts";
 import { IncomingStreams } from "./incoming-streams.ts";
+import type { ChannelLimits } from "./limits.ts";
 import { OutgoingStreams } from "./outgoing-streams.ts";
 import type { CloseInfo } from "./transport.ts";
 import type { MessageReadable } from "../streams/message-readable.ts";
 import type { MessageStreamInfo, MessageWritable, Metadata } from "../streams/message-writable.ts";
 import { unrefTimeout } from "../streams/timer.ts";
-
-/** What is the same for all channel ends of one Client or Coordinator. */
-export interface ChannelEndLimits {
-  /** How many data streams the peer may have open or unread at once. */
-  streamLimit: number;
-  maxMessageBytes: number;
-  /** How long the two halves of a stream's opening, or of its abort, may be apart. */
-  pairTimeoutMs: number;
-  /** How long `close` waits for streams that are ending, and for the peer's answer. */
-  drainTimeoutMs: number;
-}
 
 export interface ChannelEndOptions {
   path: ChannelPath;
@@ -35,7 +25,7 @@ export interface ChannelEndOptions {
   opened?: readonly [number, number];
   /** For each end: the number of data streams it may have opened. */
   maxStreams: readonly [number, number];
-  limits: ChannelEndLimits;
+  limits: ChannelLimits;
 }
 
 /** Figures of one channel end, since it was opened here. */
@@ -73,7 +63,12 @@ export class ChannelEnd {
     this.metadata = metadata;
     this.#peer = peer;
     this.#drainTimeoutMs = limits.drainTimeoutMs;
-    const state = new ChannelState({ end, maxStreams, streamLimit: limits.streamLimit, ...(opened && { opened }) });
+    const state = new ChannelState({
+      end,
+      maxStreams,
+      streamLimit: limits.streamsPerChannel,
+      ...(opened && { opened }),
+    });
     const apply = (actions: readonly Action[]): void => void this.#apply(actions);
     this.#state = state;
     this.#outgoing = new OutgoingStreams({ state, path, limits, apply, checkUsable: () => this.checkUsable() });
@@ -197,7 +192,9 @@ export class ChannelEnd {
   }
 
   #pathEnded(error?: ConecError): void {
-    const lost = error ?? new ConecError("connection-lost", "The channel ended without a close", { source: "channel", remote: true });
+    const lost =
+      error ??
+      new ConecError("connection-lost", "The channel ended without a close", { source: "channel", remote: true });
     if (this.#closing === undefined) this.#finish(undefined, lost);
     else this.#finish(this.#closing.info);
   }

@@ -152,7 +152,11 @@ export class ChannelState {
         return this.#outgoingEnded(message.stream, () => [{ do: "confirmWritable", stream: message.stream }]);
       case "stop":
         return this.#outgoingEnded(message.stream, () => [
-          { do: "failWritable", stream: message.stream, error: streamError("cancelled", "The reader cancelled the stream", message) },
+          {
+            do: "failWritable",
+            stream: message.stream,
+            error: streamError("cancelled", "The reader cancelled the stream", message),
+          },
         ]);
       case "abort":
         return this.#receiveAbort(message);
@@ -187,7 +191,8 @@ export class ChannelState {
 
   #receiveAbort(message: ControlMessageOf<"abort">): Action[] {
     const { stream } = message;
-    if (stream % 2 === this.#end || stream >= this.#peerOpened * 2) return fault(`Stream ${stream} is not there to abort`);
+    if (stream % 2 === this.#end || stream >= this.#peerOpened * 2)
+      return fault(`Stream ${stream} is not there to abort`);
     const incoming = this.#incoming.get(stream);
     if (incoming === undefined || incoming.over) return [];
     incoming.over = true;
@@ -229,7 +234,10 @@ export class ChannelState {
 /** The peer broke the rules: it is told so, and the channel is over. */
 function fault(message: string): Action[] {
   const close: ControlMessage = { type: "close", closeCode: 0, reason: message, code: "protocol-error" };
-  return [{ do: "send", message: close }, { do: "closed", info: { closeCode: 0, reason: message }, error: protocolError(message) }];
+  return [
+    { do: "send", message: close },
+    { do: "closed", info: { closeCode: 0, reason: message }, error: protocolError(message) },
+  ];
 }
 
 function protocolError(message: string): ConecError {

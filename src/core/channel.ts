@@ -112,8 +112,10 @@ export class Channel extends EventTarget implements AsyncDisposable {
    * the receiver's `accept` said no, `detached`, `invalid-argument`, what broke either channel
    */
   async sendChannel(channel: Channel, options: SendChannelOptions = {}): Promise<void> {
-    if (!(channel instanceof Channel)) throw new ConecError("invalid-argument", "Only a Channel can be sent", { source: "channel" });
-    if (channel === this) throw new ConecError("invalid-argument", "A channel cannot be sent over itself", { source: "channel" });
+    if (!(channel instanceof Channel))
+      throw new ConecError("invalid-argument", "Only a Channel can be sent", { source: "channel" });
+    if (channel === this)
+      throw new ConecError("invalid-argument", "A channel cannot be sent over itself", { source: "channel" });
     const metadata = checkMetadata(options.metadata);
     options.signal?.throwIfAborted();
     this.#end.checkUsable();

@@ -1,7 +1,6 @@
 import { Channel, endOf } from "./channel.ts";
 import type { ChannelHost } from "./channel.ts";
 import { ChannelEnd } from "./channel-end.ts";
-import type { ChannelEndLimits } from "./channel-end.ts";
 import { checkCloseInfo } from "./close-info.ts";
 import { protocolVersion } from "./control-messages.ts";
 import type { ControlMessageOf, Peer } from "./control-messages.ts";
@@ -98,9 +97,13 @@ export class Client implements AsyncDisposable {
     try {
       const control = await session.openControlStream();
       void control.send(hello);
-      const answer = await Promise.race([control.expect(["welcome", "refuse"], limits.welcomeTimeoutMs), closedEarly(connection)]);
+      const answer = await Promise.race([
+        control.expect(["welcome", "refuse"], limits.welcomeTimeoutMs),
+        closedEarly(connection),
+      ]);
       if (answer.type === "refuse") throw new ConecError(answer.code, answer.reason, { remote: true });
-      if (answer.version !== protocolVersion) throw new ConecError("version-mismatch", `The Coordinator answered with version ${answer.version}`);
+      if (answer.version !== protocolVersion)
+        throw new ConecError("version-mismatch", `The Coordinator answered with version ${answer.version}`);
       const client = new Client(session, control, answer, limits, options.accept);
       offers = (offer) => void client.#offered(offer);
       for (const offer of early) offers(offer);
@@ -129,7 +132,11 @@ export class Client implements AsyncDisposable {
     this.#incoming = new IncomingQueue();
     this.#host = {
       pass: (via, passed, metadata, signal) => this.#pass(via, passed, metadata, signal),
-      connectionStats: async () => ({ ...(await connection.getStats()), transport: connection.transport, relayed: false }),
+      connectionStats: async () => ({
+        ...(await connection.getStats()),
+        transport: connection.transport,
+        relayed: false,
+      }),
     };
     const end = new ChannelEnd({
       path: session.addPath(0, control),
@@ -137,7 +144,7 @@ export class Client implements AsyncDisposable {
       peer: coordinator,
       metadata: {},
       maxStreams: [maxStreams, maxStreams],
-      limits: this.#endLimits(maxStreams),
+      limits: { ...limits, streamsPerChannel: maxStreams },
     });
     this.coordinator = new Channel(end, this.#host);
     this.closed = connection.closed;
@@ -179,11 +186,6 @@ export class Client implements AsyncDisposable {
   /** Passed channels that are open here. */
   readonly #channels = new Set<Channel>();
 
-  #endLimits(streamLimit: number): ChannelEndLimits {
-    const { maxMessageBytes, pairTimeoutMs, drainTimeoutMs } = this.#limits;
-    return { streamLimit, maxMessageBytes, pairTimeoutMs, drainTimeoutMs };
-  }
-
   async #offered(control: ControlStream): Promise<void> {
     try {
       const offer = await control.expect(["channel"], this.#limits.pairTimeoutMs);
@@ -191,7 +193,9 @@ export class Client implements AsyncDisposable {
         throw new ConecError("limit-exceeded", "Too many channels wait to be taken");
       }
       this.#deciding += 1;
-      const accepted = await this.#decide({ peer: offer.peer, metadata: offer.metadata }).finally(() => (this.#deciding -= 1));
+      const accepted = await this.#decide({ peer: offer.peer, metadata: offer.metadata }).finally(
+        () => (this.#deciding -= 1),
+      );
       if (!accepted) throw new ConecError("refused", "The Client did not accept the channel");
       const path = this.#session.addPath(offer.channel, control);
       void control.send({ type: "accept" });
@@ -208,9 +212,20 @@ export class Client implements AsyncDisposable {
   }
 
   #open(path: SessionPath, { end, peer, metadata, opened, maxStreams }: ControlMessageOf<"channel">): void {
-    const streamLimit = Math.max(1, maxStreams[1 - end]! - opened[1 - end]!);
-    const channelEnd = new ChannelEnd({ path, end, peer, metadata, opened, maxStreams, limits: this.#endLimits(streamLimit) });
-    const channel = new Channel(channelEnd, { ...this.#host, connectionStats: async () => ({ ...(await this.#host.connectionStats()), relayed: true }) });
+    const streamsPerChannel = Math.max(1, maxStreams[1 - end]! - opened[1 - end]!);
+    const channelEnd = new ChannelEnd({
+      path,
+      end,
+      peer,
+      metadata,
+      opened,
+      maxStreams,
+      limits: { ...this.#limits, streamsPerChannel },
+    });
+    const channel = new Channel(channelEnd, {
+      ...this.#host,
+      connectionStats: async () => ({ ...(await this.#host.connectionStats()), relayed: true }),
+    });
     this.#channels.add(channel);
     channelEnd.closed.catch(ignore).finally(() => {
       this.#channels.delete(channel);
@@ -220,7 +235,10 @@ export class Client implements AsyncDisposable {
   }
 
   async #pass(via: Channel, passed: Channel, metadata: Metadata, signal?: AbortSignal): Promise<void> {
-    if (passed === this.coordinator) throw new ConecError("invalid-argument", "The channel with the Coordinator cannot be passed on", { source: "channel" });
+    if (passed === this.coordinator)
+      throw new ConecError("invalid-argument", "The channel with the Coordinator cannot be passed on", {
+        source: "channel",
+      });
     const viaPath = endOf(via).path;
     const end = endOf(passed);
     if (!(viaPath instanceof SessionPath && end.path instanceof SessionPath) || viaPath.session !== end.path.session) {
@@ -250,7 +268,9 @@ async function dial(url: string | URL, { transport, signal }: ClientOptions): Pr
 /** Rejects when the connection ends before the welcome. */
 async function closedEarly(connection: Connection): Promise<never> {
   const { closeCode, reason } = await connection.closed;
-  throw new ConecError(closeCode === 3 ? "refused" : "closed", `The Coordinator closed the connection: ${reason}`, { remote: true });
+  throw new ConecError(closeCode === 3 ? "refused" : "closed", `The Coordinator closed the connection: ${reason}`, {
+    remote: true,
+  });
 }
 
 function checkId(id: string): string {
@@ -261,7 +281,8 @@ function checkId(id: string): string {
 function checkCredentials(credentials: JsonValue): JsonValue {
   const json: unknown = JSON.stringify(credentials);
   if (typeof json !== "string") throw new ConecError("invalid-argument", "Credentials must be JSON");
-  if (new TextEncoder().encode(json).length > maxCredentialsBytes) throw new ConecError("invalid-argument", `Credentials must be at most ${maxCredentialsBytes} bytes as JSON`);
+  if (new TextEncoder().encode(json).length > maxCredentialsBytes)
+    throw new ConecError("invalid-argument", `Credentials must be at most ${maxCredentialsBytes} bytes as JSON`);
   return JSON.parse(json) as JsonValue;
 }
 

@@ -8,7 +8,10 @@ import type { CloseInfo } from "./transport.ts";
  */
 export function checkCloseInfo({ closeCode = 0, reason = "" }: Partial<CloseInfo> = {}): CloseInfo {
   if (!Number.isInteger(closeCode) || closeCode < 0 || closeCode > 0xffff_ffff) {
-    throw new ConecError("invalid-argument", `closeCode must be an integer from 0 to 2^32 - 1, not ${String(closeCode)}`);
+    throw new ConecError(
+      "invalid-argument",
+      `closeCode must be an integer from 0 to 2^32 - 1, not ${String(closeCode)}`,
+    );
   }
   if (typeof reason !== "string") throw new ConecError("invalid-argument", "reason must be a string");
   return { closeCode, reason: reasonText(reason) };

@@ -61,8 +61,20 @@ const refuse = v.object({ type: v.literal("refuse"), code: errorCode, reason });
 
 const open = v.object({ type: v.literal("open"), stream: number, name, metadata });
 const finished = v.object({ type: v.literal("finished"), stream: number });
-const abort = v.object({ type: v.literal("abort"), stream: number, code: errorCode, reason, streamErrorCode: v.optional(uint32) });
-const stop = v.object({ type: v.literal("stop"), stream: number, code: errorCode, reason, streamErrorCode: v.optional(uint32) });
+const abort = v.object({
+  type: v.literal("abort"),
+  stream: number,
+  code: errorCode,
+  reason,
+  streamErrorCode: v.optional(uint32),
+});
+const stop = v.object({
+  type: v.literal("stop"),
+  stream: number,
+  code: errorCode,
+  reason,
+  streamErrorCode: v.optional(uint32),
+});
 const maxStreams = v.object({ type: v.literal("maxStreams"), count: number });
 
 const close = v.object({
@@ -86,8 +98,22 @@ const ping = v.object({ type: v.literal("ping"), id: number });
 const pong = v.object({ type: v.literal("pong"), id: number });
 
 const controlMessage = v.variant("type", [
-  hello, welcome, channel, accept, refuse, open, finished, abort, stop, maxStreams, close, sendChannel, peerChange,
-  goaway, ping, pong,
+  hello,
+  welcome,
+  channel,
+  accept,
+  refuse,
+  open,
+  finished,
+  abort,
+  stop,
+  maxStreams,
+  close,
+  sendChannel,
+  peerChange,
+  goaway,
+  ping,
+  pong,
 ]);
 
 export type ControlMessage = v.InferOutput<typeof controlMessage>;

@@ -37,7 +37,12 @@ export class ControlStream {
     this.#queue.push(bytes);
     this.#queuedBytes += bytes.length;
     if (this.#queuedBytes > maxQueuedBytes) {
-      this.fail(new ConecError("limit-exceeded", "The peer does not read its control messages", { source: "channel", remote: true }));
+      this.fail(
+        new ConecError("limit-exceeded", "The peer does not read its control messages", {
+          source: "channel",
+          remote: true,
+        }),
+      );
       return;
     }
     return (this.#drained ??= this.#drain());
@@ -66,8 +71,13 @@ export class ControlStream {
     });
     try {
       const message = await Promise.race([this.receive(), timeout]);
-      if (message !== undefined && (types as readonly string[]).includes(message.type)) return message as ControlMessageOf<T>;
-      throw new ConecError("protocol-error", `Expected ${types.join(" or ")}, got ${message?.type ?? "the end of the stream"}`, { remote: true });
+      if (message !== undefined && (types as readonly string[]).includes(message.type))
+        return message as ControlMessageOf<T>;
+      throw new ConecError(
+        "protocol-error",
+        `Expected ${types.join(" or ")}, got ${message?.type ?? "the end of the stream"}`,
+        { remote: true },
+      );
     } finally {
       clearTimeout(timer);
     }
@@ -98,7 +108,8 @@ export class ControlStream {
   async #drain(): Promise<void> {
     while (this.#queue.length > 0) {
       await this.#sink.unblocked();
-      while (this.#queue.length > 0 && this.#tryWrite(this.#queue[0]!)) this.#queuedBytes -= this.#queue.shift()!.length;
+      while (this.#queue.length > 0 && this.#tryWrite(this.#queue[0]!))
+        this.#queuedBytes -= this.#queue.shift()!.length;
     }
     this.#drained = undefined;
   }

@@ -24,7 +24,8 @@ export async function readDataHeader(
     const header = parseDataHeader(bytes);
     if (header !== undefined) return header;
     const { value, done } = await reader.read();
-    if (done) throw new ConecError("truncated", "The stream ended inside its header", { source: "stream", remote: true });
+    if (done)
+      throw new ConecError("truncated", "The stream ended inside its header", { source: "stream", remote: true });
     bytes = bytes.length === 0 ? value : concat(bytes, value);
   }
 }
@@ -39,7 +40,10 @@ export function parseDataHeader(bytes: Uint8Array): DataHeader | undefined {
   const channel = readVarint(bytes, 0);
   const stream = readVarint(bytes, second);
   if (channel === Infinity || stream === Infinity) {
-    throw new ConecError("protocol-error", "A data stream's header holds an id that cannot be", { source: "connection", remote: true });
+    throw new ConecError("protocol-error", "A data stream's header holds an id that cannot be", {
+      source: "connection",
+      remote: true,
+    });
   }
   return { channel, stream, rest: bytes.subarray(end) };
 }

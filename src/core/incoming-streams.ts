@@ -1,4 +1,4 @@
-import type { ChannelEndLimits } from "./channel-end.ts";
+import type { ChannelLimits } from "./limits.ts";
 import type { Action, ChannelState } from "./channel-state.ts";
 import { ConecError, describeReason } from "./errors.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
@@ -11,7 +11,7 @@ import { unrefTimeout } from "../streams/timer.ts";
 
 export interface IncomingStreamsOptions {
   state: ChannelState;
-  limits: ChannelEndLimits;
+  limits: ChannelLimits;
   /** Carries out what the state has decided. */
   apply: (actions: readonly Action[]) => void;
   /** The far end broke the rules. */
@@ -130,7 +130,7 @@ export class IncomingStreams {
   }
 
   #hold(stream: number, source: ByteSource): void {
-    if (this.#held.has(stream) || this.#held.size >= this.#options.limits.streamLimit) {
+    if (this.#held.has(stream) || this.#held.size >= this.#options.limits.streamsPerChannel) {
       void discard(source.readable);
       const message = "Too many data streams came without having been opened";
       this.#options.fault(new ConecError("limit-exceeded", message, { source: "channel", remote: true }));

@@ -15,7 +15,8 @@ export interface ChannelLimits {
   drainTimeoutMs: number;
 }
 
-export interface ClientLimits extends ChannelLimits {
+/** How many streams a Client has is the Coordinator's to say. */
+export interface ClientLimits extends Omit<ChannelLimits, "streamsPerChannel"> {
   /** Channels passed to this Client that the program has not taken; more are refused. Default 32. */
   unreadChannels: number;
   /** How long the Coordinator may take to say welcome. Default 10 s. */
@@ -44,7 +45,8 @@ const channelDefaults: ChannelLimits = {
 
 /** The limits of a Client, with defaults. @throws ConecError `invalid-argument` */
 export function clientLimits(limits: Partial<ClientLimits> = {}): ClientLimits {
-  return withDefaults(limits, { ...channelDefaults, unreadChannels: 32, welcomeTimeoutMs: 10_000 });
+  const { streamsPerChannel: _, ...defaults } = channelDefaults;
+  return withDefaults(limits, { ...defaults, unreadChannels: 32, welcomeTimeoutMs: 10_000 });
 }
 
 /** The limits of a Coordinator, with defaults. @throws ConecError `invalid-argument` */
@@ -65,7 +67,10 @@ function withDefaults<T extends object>(given: Partial<T>, defaults: T): T {
     if (value === undefined) continue;
     if (!Object.hasOwn(defaults, key)) throw new ConecError("invalid-argument", `There is no limit "${key}"`);
     if (typeof value !== "number" || !(value >= 1) || value > 2 ** 31 - 1 || !Number.isInteger(value)) {
-      throw new ConecError("invalid-argument", `The limit "${key}" must be an integer from 1 to 2^31 - 1, not ${String(value)}`);
+      throw new ConecError(
+        "invalid-argument",
+        `The limit "${key}" must be an integer from 1 to 2^31 - 1, not ${JSON.stringify(value)}`,
+      );
     }
     (limits as Record<string, unknown>)[key] = value;
   }

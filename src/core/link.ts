@@ -4,7 +4,7 @@
  * that are piped through.
  */
 import type { ChannelPath } from "./channel-path.ts";
-import type { ControlMessage, Peer } from "./control-messages.ts";
+import type { ControlMessage, ControlMessageOf, Peer } from "./control-messages.ts";
 import { ConecError, reasonText } from "./errors.ts";
 import { unrefTimeout } from "../streams/timer.ts";
 import type { CloseInfo } from "./transport.ts";
@@ -36,6 +36,8 @@ interface LinkSide {
   readonly open: Set<number>;
 }
 
+type StreamMessage = ControlMessageOf<"open" | "finished" | "abort" | "stop" | "maxStreams">;
+
 export class Link {
   readonly metadata: Metadata;
   /** Resolves when either end has closed the channel, rejects with `peer-lost` and the like. Never unhandled. */
@@ -52,7 +54,13 @@ export class Link {
   constructor(options: LinkOptions) {
     this.metadata = options.metadata;
     this.#options = options;
-    const side = (): LinkSide => ({ path: undefined, peer: undefined, opened: 0, maxStreams: options.streamLimit, open: new Set() });
+    const side = (): LinkSide => ({
+      path: undefined,
+      peer: undefined,
+      opened: 0,
+      maxStreams: options.streamLimit,
+      open: new Set(),
+    });
     this.#sides = [side(), side()];
     this.closed = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
     this.closed.catch(ignore);
@@ -130,13 +138,38 @@ export class Link {
 
   #message(side: Side, message: ControlMessage): void | Promise<void> {
     if (this.#over) return;
+    switch (message.type) {
+      case "open":
+      case "finished":
+      case "abort":
+      case "stop":
+      case "maxStreams":
+        return this.#deliver(side, () => this.#relay(side, message));
+      case "sendChannel":
+        return this.#options.onSendChannel(side, message.via, message.metadata);
+      case "ping":
+        return this.#sides[side].path?.send({ type: "pong", id: message.id });
+      case "close":
+        return this.#closedBy(side, message);
+      case "pong":
+      case "goaway":
+        return;
+      default:
+        return this.#fault(side, "protocol-error", `A ${message.type} message has no place here`);
+    }
+  }
+
+  /** Hands a message about streams on, and keeps count: whoever takes an end over goes on from there. */
+  #relay(side: Side, message: StreamMessage): void | Promise<void> {
     const from = this.#sides[side];
     const to = this.#sides[otherSide(side)];
     switch (message.type) {
       case "open":
         from.opened += 1;
         from.open.add(message.stream);
-        if (from.open.size > this.#options.streamLimit * 2) return this.#fault(side, "limit-exceeded", "Too many open streams");
+        // The far end holds its peer to what it granted; this is for two ends that are in league.
+        if (from.open.size > this.#options.streamLimit * 2)
+          return this.#fault(side, "limit-exceeded", "Too many open streams");
         break;
       case "abort":
         from.open.delete(message.stream);
@@ -148,23 +181,11 @@ export class Link {
       case "maxStreams":
         to.maxStreams = Math.max(to.maxStreams, message.count);
         break;
-      case "sendChannel":
-        this.#options.onSendChannel(side, message.via, message.metadata);
-        return;
-      case "ping":
-        return from.path?.send({ type: "pong", id: message.id });
-      case "close":
-        return this.#closedBy(side, message);
-      case "pong":
-      case "goaway":
-        return;
-      default:
-        return this.#fault(side, "protocol-error", `A ${message.type} message has no place here`);
     }
-    return this.#deliver(side, () => to.path?.send(message));
+    return to.path?.send(message);
   }
 
-  #closedBy(side: Side, message: Extract<ControlMessage, { type: "close" }>): void {
+  #closedBy(side: Side, message: ControlMessageOf<"close">): void {
     const { closeCode, reason, code } = message;
     const error = code === undefined ? undefined : new ConecError(code, reason, { source: "channel", remote: true });
     void this.#sides[otherSide(side)].path?.send(message);
@@ -200,15 +221,21 @@ export class Link {
   #fault(side: Side, code: "protocol-error" | "limit-exceeded", reason: string): void {
     const error = new ConecError(code, reason, { source: "channel", remote: true });
     void this.#sides[side].path?.send(closeMessage({ closeCode: 0, reason }, error));
-    void this.#sides[otherSide(side)].path?.send(closeMessage({ closeCode: 0, reason: "The peer broke the protocol" }, new ConecError("peer-lost", "")));
+    void this.#sides[otherSide(side)].path?.send(
+      closeMessage({ closeCode: 0, reason: "The peer broke the protocol" }, new ConecError("peer-lost", "")),
+    );
     this.#finish({ closeCode: 0, reason }, error);
   }
 
   #ended(side: Side, path: ChannelPath, error?: ConecError): void {
     if (this.#over || (this.#sides[side].path !== path && this.#sides[side].path !== undefined)) return;
-    const reason = error === undefined ? "The peer ended the channel without a close" : `The peer is gone: ${error.message}`;
+    const reason =
+      error === undefined ? "The peer ended the channel without a close" : `The peer is gone: ${error.message}`;
     this.#sides[side].path = undefined;
-    this.close({ closeCode: 0, reason: reasonText(reason) }, new ConecError("peer-lost", reason, { source: "channel", remote: true, cause: error }));
+    this.close(
+      { closeCode: 0, reason: reasonText(reason) },
+      new ConecError("peer-lost", reason, { source: "channel", remote: true, cause: error }),
+    );
   }
 
   #finish(info: CloseInfo, error?: ConecError): void {
@@ -216,7 +243,9 @@ export class Link {
     this.#over = true;
     for (const side of this.#sides) side.path?.end();
     for (const waiting of this.#waiting) waiting.length = 0;
-    unrefTimeout(this.#options.drainTimeoutMs, () => this.#abort.abort(error ?? new ConecError("closed", "The channel was closed")));
+    unrefTimeout(this.#options.drainTimeoutMs, () =>
+      this.#abort.abort(error ?? new ConecError("closed", "The channel was closed")),
+    );
     if (error === undefined) this.#settle.resolve(info);
     else this.#settle.reject(error);
   }
@@ -226,7 +255,8 @@ function closeMessage({ closeCode, reason }: CloseInfo, error?: ConecError): Con
   return { type: "close", closeCode, reason: reasonText(reason), ...(error === undefined ? {} : { code: error.code }) };
 }
 
-function otherSide(side: Side): Side {
+/** The side across. */
+export function otherSide(side: Side): Side {
   return side === 0 ? 1 : 0;
 }
 

@@ -1,10 +1,9 @@
 import type { Channel } from "./channel.ts";
 import { ChannelEnd } from "./channel-end.ts";
-import type { ChannelEndLimits } from "./channel-end.ts";
 import { protocolVersion } from "./control-messages.ts";
 import type { ControlMessageOf, Peer } from "./control-messages.ts";
 import type { ControlStream } from "./control-stream.ts";
-import type { AuthenticateRequest } from "./coordinator.ts";
+import type { AuthenticateRequest } from "./coordinator-options.ts";
 import { ConecError, reasonText, toConecError } from "./errors.ts";
 import type { CoordinatorLimits } from "./limits.ts";
 import { closeCodeOf, Session } from "./session.ts";
@@ -55,11 +54,20 @@ export class Member {
       control = await inTime(first, connection, limits.authenticateTimeoutMs, "No hello came");
       const request = await control.expect(["hello"], limits.authenticateTimeoutMs);
       if (!request.versions.includes(protocolVersion)) {
-        throw new ConecError("version-mismatch", `This Coordinator speaks version ${protocolVersion}, not ${request.versions.join(", ")}`);
+        throw new ConecError(
+          "version-mismatch",
+          `This Coordinator speaks version ${protocolVersion}, not ${request.versions.join(", ")}`,
+        );
       }
       member = new Member(session, control, limits);
       const { id, credentials } = request;
-      const asked = { requestedId: id, credentials, publicKey: undefined, remote: connection.remote, transport: connection.transport };
+      const asked = {
+        requestedId: id,
+        credentials,
+        publicKey: undefined,
+        remote: connection.remote,
+        transport: connection.transport,
+      };
       await inTime(join(member, asked), connection, limits.authenticateTimeoutMs, "The decision took too long");
     } catch (thrown) {
       const error = toConecError(thrown, "refused");
@@ -79,9 +87,10 @@ export class Member {
   }
 
   /** Lets the Client in. Returns this end of the channel shared with it. */
-  welcome(peer: Peer, coordinator: Peer, limits: ChannelEndLimits): ChannelEnd {
+  welcome(peer: Peer, coordinator: Peer): ChannelEnd {
     this.peer = peer;
-    const maxStreams = limits.streamLimit;
+    const limits = this.#limits;
+    const maxStreams = limits.streamsPerChannel;
     void this.#control.send({ type: "welcome", version: protocolVersion, ...peer, coordinator, maxStreams });
     const end = new ChannelEnd({
       path: this.#session.addPath(0, this.#control),
@@ -106,7 +115,9 @@ export class Member {
    */
   async offer(offer: Omit<ControlMessageOf<"channel">, "type" | "channel">): Promise<SessionPath> {
     if (this.#session.pathCount > this.#limits.channelsPerClient) {
-      throw new ConecError("limit-exceeded", `"${this.peer.id}" has as many channels as it may have`, { source: "channel" });
+      throw new ConecError("limit-exceeded", `"${this.peer.id}" has as many channels as it may have`, {
+        source: "channel",
+      });
     }
     const channel = this.#nextChannel;
     this.#nextChannel += 1;
@@ -124,7 +135,10 @@ export class Member {
       const error = toConecError(thrown, "peer-lost", { source: "channel" });
       path?.fail(error);
       if (error.source !== "connection" || error.code === "timeout") throw error;
-      throw new ConecError("peer-lost", `"${this.peer.id}" is gone: ${error.message}`, { source: "channel", cause: error });
+      throw new ConecError("peer-lost", `"${this.peer.id}" is gone: ${error.message}`, {
+        source: "channel",
+        cause: error,
+      });
     }
   }
 
@@ -142,7 +156,10 @@ export class Member {
 
 /** Closes a connection when what was said on it had the time to arrive, or the other end closed it first. */
 async function closeSoon(connection: Connection, error: ConecError): Promise<void> {
-  const timer = setTimeout(() => connection.close({ closeCode: closeCodeOf(error), reason: reasonText(error) }), farewellMs);
+  const timer = setTimeout(
+    () => connection.close({ closeCode: closeCodeOf(error), reason: reasonText(error) }),
+    farewellMs,
+  );
   await connection.closed.then(ignore, ignore);
   clearTimeout(timer);
 }

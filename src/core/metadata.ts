@@ -17,7 +17,9 @@ export function metadataFault(value: unknown): string | undefined {
   const fault = jsonFault(value, 0);
   if (fault !== undefined) return `Metadata ${fault}`;
   const bytes = new TextEncoder().encode(JSON.stringify(value)).length;
-  return bytes > maxMetadataBytes ? `Metadata must be at most ${maxMetadataBytes} bytes as JSON, not ${bytes}` : undefined;
+  return bytes > maxMetadataBytes
+    ? `Metadata must be at most ${maxMetadataBytes} bytes as JSON, not ${bytes}`
+    : undefined;
 }
 
 /** Why this is no id or name, or undefined if it is. */

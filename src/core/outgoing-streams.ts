@@ -1,4 +1,4 @@
-import type { ChannelEndLimits } from "./channel-end.ts";
+import type { ChannelLimits } from "./limits.ts";
 import type { ChannelPath } from "./channel-path.ts";
 import type { Action, ChannelState } from "./channel-state.ts";
 import { ConecError, describeReason, reasonText } from "./errors.ts";
@@ -10,7 +10,7 @@ import { unrefTimeout } from "../streams/timer.ts";
 export interface OutgoingStreamsOptions {
   state: ChannelState;
   path: ChannelPath;
-  limits: ChannelEndLimits;
+  limits: ChannelLimits;
   /** Carries out what the state has decided. */
   apply: (actions: readonly Action[]) => void;
   /** @throws ConecError why no stream can be opened any more */
@@ -64,7 +64,10 @@ export class OutgoingStreams {
     apply(actions);
     try {
       const bytes = await path.openStream(stream);
-      const sink = new MessageSink(bytes, { maxMessageBytes: limits.maxMessageBytes, hooks: this.#hooks(stream, entry) });
+      const sink = new MessageSink(bytes, {
+        maxMessageBytes: limits.maxMessageBytes,
+        hooks: this.#hooks(stream, entry),
+      });
       const writable = new MessageWritable(sink, info);
       entry.sink = sink;
       if (entry.error !== undefined) sink.fail(entry.error);
@@ -86,7 +89,13 @@ export class OutgoingStreams {
   confirm(stream: number): void {
     const entry = this.#streams.get(stream);
     if (entry?.confirmation === undefined) {
-      this.fail(stream, new ConecError("protocol-error", "A stream was confirmed that had not ended", { source: "stream", remote: true }));
+      this.fail(
+        stream,
+        new ConecError("protocol-error", "A stream was confirmed that had not ended", {
+          source: "stream",
+          remote: true,
+        }),
+      );
       return;
     }
     this.#over(stream);

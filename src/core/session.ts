@@ -31,7 +31,9 @@ export class Session {
   constructor(connection: Connection, options: SessionOptions) {
     this.connection = connection;
     this.#options = options;
-    void this.#take(connection.incomingUnidirectionalStreams, (readable) => this.#dataStream({ head: empty, readable }));
+    void this.#take(connection.incomingUnidirectionalStreams, (readable) =>
+      this.#dataStream({ head: empty, readable }),
+    );
     void this.#take(connection.incomingBidirectionalStreams, (stream) => this.#bidirectionalStream(stream));
   }
 
@@ -194,7 +196,11 @@ export class SessionPath implements ChannelPath {
   async #read(): Promise<void> {
     let error: ConecError | undefined;
     try {
-      for (let message = await this.#control.receive(); message !== undefined; message = await this.#control.receive()) {
+      for (
+        let message = await this.#control.receive();
+        message !== undefined;
+        message = await this.#control.receive()
+      ) {
         const handled = this.#inbox.message(message);
         if (handled !== undefined) await handled;
       }

@@ -34,6 +34,18 @@ export function createBytePipe({ onFirst, onEnd }: BytePipeOptions = {}): BytePi
     resume = undefined;
   };
 
+  const copyOf = (chunk: unknown): Uint8Array => {
+    try {
+      return toBytes(chunk).slice();
+    } catch (fault) {
+      // It ends this end only by itself.
+      surface();
+      onEnd?.();
+      readableController.error(remoteError("aborted", "The other end aborted the stream", fault));
+      throw fault;
+    }
+  };
+
   const readable = new ReadableStream<Uint8Array>(
     {
       start: (controller) => void (readableController = controller),
@@ -52,7 +64,7 @@ export function createBytePipe({ onFirst, onEnd }: BytePipeOptions = {}): BytePi
       controller.signal.addEventListener("abort", wake, { once: true });
     },
     write: (chunk) => {
-      const bytes = toBytes(chunk).slice();
+      const bytes = copyOf(chunk);
       surface();
       if (bytes.length > 0) readableController.enqueue(bytes);
       if (readableController.desiredSize! > 0) return undefined;

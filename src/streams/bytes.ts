@@ -8,25 +8,25 @@ import { ConecError } from "../core/errors.ts";
  */
 export function toBytes(chunk: unknown): Uint8Array {
   if (chunk instanceof Uint8Array) {
-    if (chunk.length === 0) refuseDetached(chunk.buffer);
+    if (chunk.length === 0) orDetached(() => chunk.keys());
     return chunk;
   }
-  if (ArrayBuffer.isView(chunk)) {
-    if (chunk.byteLength === 0) refuseDetached(chunk.buffer);
-    return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-  }
-  if (chunk instanceof ArrayBuffer) {
-    refuseDetached(chunk);
-    return new Uint8Array(chunk);
-  }
+  if (ArrayBuffer.isView(chunk)) return orDetached(() => viewOf(chunk));
+  if (chunk instanceof ArrayBuffer) return orDetached(() => new Uint8Array(chunk));
   throw new ConecError("invalid-argument", `A message must be a Uint8Array, not ${describe(chunk)}`, { source: "stream" });
 }
 
-function refuseDetached(buffer: ArrayBufferLike): void {
+function viewOf(chunk: ArrayBufferView): Uint8Array {
+  if (chunk.byteLength === 0 && !(chunk instanceof DataView)) (chunk as Uint8Array).keys();
+  return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+}
+
+/** The platform's call that throws for a detached buffer, and for a view that its shrunk buffer no longer holds. */
+function orDetached<T>(call: () => T): T {
   try {
-    new Uint8Array(buffer);
+    return call();
   } catch (cause) {
-    throw new ConecError("invalid-argument", "The buffer of this message was detached", { source: "stream", cause });
+    throw new ConecError("invalid-argument", "The buffer of this message was detached or made smaller", { source: "stream", cause });
   }
 }
 

@@ -7,31 +7,35 @@ export async function pipeToForeign<T>(
   destination: WritableStream<T>,
   { preventClose = false, preventAbort = false, preventCancel = false, signal }: StreamPipeOptions = {},
 ): Promise<void> {
-  signal?.throwIfAborted();
-  const reader = source.getReader();
+  if (source.locked) throw new TypeError("A stream that is locked cannot be piped");
   const writer = destination.getWriter();
-  const aborted = new Promise<never>((_, reject) => {
-    signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-  });
+  const reader = source.getReader();
+  let onAbort!: () => void;
+  const aborted = new Promise<never>((_, reject) => (onAbort = () => reject(signal!.reason as Error)));
   aborted.catch(ignore);
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener("abort", onAbort, { once: true });
   const destinationEnded = writer.closed.then(() => {
     throw new TypeError("The destination was closed");
   });
   destinationEnded.catch(ignore);
+  let written: Promise<void> = Promise.resolve();
   try {
     for (;;) {
-      await Promise.race([writer.ready, aborted, destinationEnded]);
-      const result = await Promise.race([reader.read(), aborted, destinationEnded]);
+      await Promise.race([aborted, destinationEnded, writer.ready]);
+      const result = await Promise.race([aborted, destinationEnded, reader.read()]);
       if (result.done) break;
-      writer.write(result.value).catch(ignore);
+      written = writer.write(result.value).catch(ignore);
     }
     if (!preventClose) await writer.close();
   } catch (error) {
+    await written; // what was read before is not lost
     const cancel = preventCancel ? undefined : reader.cancel(error).catch(ignore);
     const abort = preventAbort ? undefined : writer.abort(error).catch(ignore);
     await Promise.all([cancel, abort]);
     throw error;
   } finally {
+    signal?.removeEventListener("abort", onAbort);
     reader.releaseLock();
     writer.releaseLock();
   }

@@ -58,15 +58,19 @@ export class FrameDecoder {
    * Decodes the next chunk and appends every message that is now whole to `messages`. Messages that lie within the
    * chunk are views of it, others are copied together; none is kept here.
    *
+   * @param maxMessages stops after this many, since each costs more memory than its bytes
+   * @returns how many bytes of the chunk were decoded; less than all only after `maxMessages`
    * @throws ConecError `message-too-large`, or `protocol-error` for bytes behind the end; the messages before the
    * fault have been appended.
    */
-  decode(chunk: Uint8Array, messages: Uint8Array[]): void {
+  decode(chunk: Uint8Array, messages: Uint8Array[], maxMessages = Infinity): number {
+    const enough = messages.length + maxMessages;
     let offset = 0;
-    while (offset < chunk.length) {
+    while (offset < chunk.length && messages.length < enough) {
       if (this.#state !== "open") throw streamError("protocol-error", "Bytes behind the end of a stream");
       offset = this.#body === undefined ? this.#decodeHeader(chunk, offset, messages) : this.#decodeBody(chunk, offset, messages);
     }
+    return offset;
   }
 
   /** Says that no more bytes come. @throws ConecError `truncated` when the stream was not ended by a marker. */

@@ -42,9 +42,17 @@ export class MessageReadable extends ReadableStream<Uint8Array> {
     return this.#source.tryRead();
   }
 
+  /** As of any ReadableStream. */
+  override getReader(options: { mode: "byob" }): ReadableStreamBYOBReader;
+  override getReader(): ReadableStreamDefaultReader<Uint8Array>;
+  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<Uint8Array>;
+  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<Uint8Array> {
+    return options?.mode === undefined ? new MessageReader(this, this.#source) : super.getReader(options);
+  }
+
   /** As of any ReadableStream; `destination` may be of another implementation, such as web-streams-polyfill. */
   override pipeTo(destination: WritableStream<Uint8Array>, options?: StreamPipeOptions): Promise<void> {
-    if (destination instanceof WritableStream) return super.pipeTo(destination, options);
+    if (isNative(destination)) return super.pipeTo(destination, options);
     return pipeToForeign(this, destination, options);
   }
 
@@ -53,8 +61,28 @@ export class MessageReadable extends ReadableStream<Uint8Array> {
     transform: ReadableWritablePair<T, Uint8Array>,
     options?: StreamPipeOptions,
   ): ReadableStream<T> {
-    if (transform.writable instanceof WritableStream) return super.pipeThrough(transform, options);
-    pipeToForeign(this, transform.writable, options).catch(() => {});
+    const { writable: foreign }: { writable: WritableStream<Uint8Array> } = transform;
+    if (isNative(foreign)) return super.pipeThrough(transform, options);
+    if (this.locked || foreign.locked) throw new TypeError("A stream that is locked cannot be piped through");
+    pipeToForeign(this, foreign, options).catch(() => {});
     return transform.readable;
+  }
+}
+
+function isNative(stream: unknown): boolean {
+  return stream instanceof WritableStream;
+}
+
+class MessageReader extends ReadableStreamDefaultReader<Uint8Array> {
+  readonly #source: MessageSource;
+
+  constructor(readable: ReadableStream<Uint8Array>, source: MessageSource) {
+    super(readable);
+    this.#source = source;
+  }
+
+  override releaseLock(): void {
+    super.releaseLock();
+    this.#source.released();
   }
 }

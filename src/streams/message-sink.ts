@@ -45,8 +45,15 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   #blocked = false;
   #ending = false;
   #flushing: Promise<void> | undefined;
-  /** Settles the write or close in flight. */
-  #release: (() => void) | undefined;
+  /** The message in flight whose memory still belongs to the program. */
+  #lent: Promise<void> | undefined;
+  /** Rejects the write or close in flight. */
+  #reject: ((error: unknown) => void) | undefined;
+  /** What {@link unblocked} returned, while it is pending, and what resolves it. */
+  #unblocking: Promise<void> | undefined;
+  #unblock: (() => void) | undefined;
+  /** Called when the WritableStream's queue has become empty. */
+  #dequeued: (() => void) | undefined;
   #error: unknown;
   #state: "open" | "closing" | "ended" = "open";
 
@@ -63,7 +70,7 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
     highWaterMark: highWaterBytes,
     size: (chunk: unknown) => {
       this.#queued += 1;
-      return ArrayBuffer.isView(chunk) ? chunk.byteLength + 1 : 1;
+      return sizeOf(chunk) + 1;
     },
   };
 
@@ -76,6 +83,7 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
 
   write(chunk: unknown): void | Promise<void> {
     this.#queued -= 1;
+    if (this.#queued === 0) this.#dequeued?.();
     try {
       const waiting = this.#append(this.#check(chunk));
       return waiting && this.#untilEnd(waiting);
@@ -87,6 +95,7 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
 
   async close(): Promise<void> {
     this.#state = "closing";
+    this.#unblock?.();
     const end = this.#reserve(endMarker.length);
     end.set(endMarker, this.#batchUsed);
     this.#batchUsed += endMarker.length;
@@ -116,7 +125,7 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   /** See {@link MessageWritable.tryWrite}. */
   tryWrite(chunk: unknown): boolean {
     if (this.#error !== undefined) throw this.#error;
-    if (this.#state !== "open") throw new ConecError("closed", "The stream was closed", { source: "stream" });
+    if (this.#state !== "open" || this.#ending) throw new ConecError("closed", "The stream was closed", { source: "stream" });
     const message = this.#check(chunk);
     const copied = message.length <= copiedBytes;
     const full = !this.#transportReady && (!copied || this.#batchUsed >= maxBatchBytes);
@@ -135,9 +144,16 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   }
 
   /** Resolves when {@link tryWrite} is worth another try; also when the stream has ended. */
-  async unblocked(): Promise<void> {
-    await this.#flushWhenReady();
-    this.#blocked = false;
+  unblocked(): Promise<void> {
+    this.#unblocking ??= new Promise<void>((resolve) => {
+      this.#unblock = resolve;
+      if (this.#state === "open") void this.#untilRoom().then(resolve);
+      else resolve();
+    }).then(() => {
+      this.#unblocking = undefined;
+      this.#blocked = false;
+    });
+    return this.#unblocking;
   }
 
   /** Ends the stream from below: pending and later calls reject with `error`, the transport's stream is ended. */
@@ -145,6 +161,12 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
     if (this.#state === "ended") return;
     this.#end(error);
     this.#controller?.error(error);
+  }
+
+  async #untilRoom(): Promise<void> {
+    await this.#flushWhenReady();
+    // Without this wait a loop around tryWrite would spin, and what it waits for would never get its turn.
+    while (this.#queued > 0) await new Promise<void>((resolve) => (this.#dequeued = resolve));
   }
 
   #check(chunk: unknown): Uint8Array {
@@ -158,7 +180,7 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   }
 
   get #transportReady(): boolean {
-    return (this.#writer.desiredSize ?? 1) > 0;
+    return this.#lent === undefined && (this.#writer.desiredSize ?? 1) > 0;
   }
 
   /** Returns a promise when the message's memory is still needed or the transport is full. */
@@ -168,11 +190,27 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
       const header = this.#reserve(maxHeaderBytes);
       this.#batchUsed = writeHeader(header, this.#batchUsed, message.length);
       this.#flush();
-      return this.#writer.write(message);
+      return this.#writeUncopied(message);
     }
     this.#copyToBatch(message);
     if (this.#batchUsed >= flushBytes) return this.#flushWhenReady();
     return this.#flushSoon.touch();
+  }
+
+  /**
+   * The transport sends what the memory holds when it comes to it. A message that was detached or resized by then has
+   * spoilt the framing: nothing may follow it.
+   */
+  async #writeUncopied(message: Uint8Array): Promise<void> {
+    const { length } = message;
+    this.#lent = this.#writer.write(message);
+    await this.#lent;
+    this.#lent = undefined;
+    if (message.length === length || this.#state === "ended") return;
+    const error = new ConecError("invalid-argument", "The buffer of a message was detached or resized before it was sent", { source: "stream" });
+    this.#end(error, "reset");
+    this.#hooks.aborted?.(error);
+    throw error;
   }
 
   #appendCopy(message: Uint8Array): void {
@@ -209,11 +247,16 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   /** Hands the batch to the transport, at once or, when it is full, as soon as it has room: then returns a promise. */
   #flushWhenReady(): void | Promise<void> {
     if (this.#transportReady) return this.#flush();
-    this.#flushing ??= this.#writer.ready.catch(ignore).then(() => {
+    this.#flushing ??= this.#transportRoom().then(() => {
       this.#flushing = undefined;
       this.#flush();
     });
     return this.#flushing;
+  }
+
+  async #transportRoom(): Promise<void> {
+    await this.#lent?.catch(ignore);
+    await this.#writer.ready.catch(ignore);
   }
 
   #flush(): void {
@@ -228,10 +271,10 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   /** Waits for `pending`, but no longer than the stream lives: abort and error must not wait for a stalled reader. */
   #untilEnd(pending: Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#release = resolve;
+      this.#reject = reject;
       // A broken transport stream is told by #transportFailed, which may wait for the reason: so does this.
       pending.then(resolve, (error: unknown) => {
-        if (this.#hooks.broken === undefined || !(error instanceof ConecError) || error.source !== "stream") reject(error);
+        if (this.#hooks.broken === undefined || (error instanceof ConecError && error.source !== "stream")) reject(error);
       });
     });
   }
@@ -244,18 +287,23 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   }
 
   /** Marks the end of an unfinished stream, so that the transport ends it without a reset (docs/protocol.md). */
-  #end(error: unknown): void {
+  #end(error: unknown, how?: "reset"): void {
     if (this.#state === "ended") return;
     const marked = this.#state === "closing";
     this.#state = "ended";
     this.#error = error;
     this.#batchUsed = 0;
     this.#batch = new Uint8Array(0);
-    this.#release?.();
-    if (marked) return;
-    this.#writer.write(abortMarker).catch(ignore);
-    const stop = unrefTimeout(lingerMs, () => void this.#writer.abort(error).catch(ignore));
-    this.#writer.close().then(stop, stop);
+    this.#reject?.(error);
+    this.#unblock?.();
+    const reset = (): void => void this.#writer.abort(error).catch(ignore);
+    if (how === "reset") return reset();
+    if (!marked) {
+      this.#writer.write(abortMarker).catch(ignore);
+      this.#writer.close().catch(ignore);
+    }
+    const stop = unrefTimeout(lingerMs, reset);
+    this.#writer.closed.then(stop, stop);
   }
 }
 
@@ -271,5 +319,13 @@ const minBatchBytes = 256;
 const highWaterBytes = 65_536;
 /** How long an ended stream may take to leave before it is reset. */
 const lingerMs = 10_000;
+
+function sizeOf(chunk: unknown): number {
+  try {
+    return ArrayBuffer.isView(chunk) || chunk instanceof ArrayBuffer ? chunk.byteLength : 0;
+  } catch {
+    return 0; // a detached DataView: write() refuses it
+  }
+}
 
 function ignore(): void {}

@@ -83,10 +83,16 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
   /** See {@link MessageReadable.tryRead}. */
   tryRead(): Uint8Array | undefined {
     if (this.#state === "closed" && this.#failure !== undefined) throw this.#failure;
-    if (this.#wanted) return undefined;
+    // A message in the stream's own queue belongs to a read that was given up: the next read gets it first.
+    if (this.#wanted || this.#controller.desiredSize! < 0) return undefined;
     const message = this.#take();
     this.#settleIfDrained();
     return message;
+  }
+
+  /** Whoever read has gone, with his read pending. */
+  released(): void {
+    this.#wanted = false;
   }
 
   /**
@@ -103,13 +109,16 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
   }
 
   async #pump(reader: ReadableStreamDefaultReader<Uint8Array>, head: Uint8Array): Promise<void> {
+    let chunk = head;
     try {
-      if (head.length > 0) this.#decode(head);
       for (;;) {
         while (this.#bufferedBytes >= readAheadBytes && !this.#discarding) await new Promise<void>((resolve) => (this.#resume = resolve));
-        const { value, done } = await reader.read();
-        if (done) break;
-        if (!this.#discarding) this.#decode(value);
+        if (chunk.length > 0 && !this.#discarding) chunk = chunk.subarray(this.#decode(chunk));
+        else {
+          const { value, done } = await reader.read();
+          if (done) break;
+          chunk = value;
+        }
       }
       if (!this.#discarding) this.#decoder.finish();
     } catch (thrown) {
@@ -117,16 +126,22 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
     }
   }
 
-  #decode(chunk: Uint8Array): void {
+  /** Returns how many bytes were decoded; all of them unless there are very many messages in them. */
+  #decode(chunk: Uint8Array): number {
     const before = this.#messages.length;
+    let decoded = chunk.length;
+    let fault: unknown;
     try {
-      this.#decoder.decode(chunk, this.#messages);
-    } finally {
-      for (let i = before; i < this.#messages.length; i++) this.#bufferedBytes += this.#messages[i]!.length + messageOverheadBytes;
-      this.#deliver();
+      decoded = this.#decoder.decode(chunk, this.#messages, readAheadBytes / messageOverheadBytes);
+    } catch (thrown) {
+      fault = thrown;
     }
-    if (this.#decoder.state === "ended") this.#receivedAll();
+    for (let i = before; i < this.#messages.length; i++) this.#bufferedBytes += this.#messages[i]!.length + messageOverheadBytes;
+    this.#deliver();
+    if (fault !== undefined) this.#pumpFailed(fault);
+    else if (this.#decoder.state === "ended") this.#receivedAll();
     else if (this.#decoder.state === "aborted") this.#broken(new ConecError("aborted", "The stream was aborted", { source: "stream", remote: true }));
+    return decoded;
   }
 
   #deliver(): void {
@@ -140,9 +155,11 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
   #take(): Uint8Array | undefined {
     if (this.#next === this.#messages.length) return undefined;
     const message = this.#messages[this.#next]!;
+    // A reader that is always a little behind never empties the array.
+    this.#messages[this.#next] = taken;
     this.#next += 1;
-    if (this.#next === this.#messages.length) {
-      this.#messages = [];
+    if (this.#next === this.#messages.length || this.#next >= maxTakenMessages) {
+      this.#messages = this.#messages.slice(this.#next);
       this.#next = 0;
     }
     this.counters.messages += 1;
@@ -217,6 +234,9 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
 const readAheadBytes = 65_536;
 /** What a waiting message counts beside its bytes, so that empty ones are bounded too. */
 const messageOverheadBytes = 64;
+/** Stands in the place of a message that was taken out; so many are kept before the array is cut. */
+const taken = new Uint8Array(0);
+const maxTakenMessages = 1024;
 /** How long the rest of an ended stream is read and thrown away before the transport is told to stop it. */
 const lingerMs = 10_000;
 

@@ -58,7 +58,7 @@ export class MessageWritable extends WritableStream<Uint8Array> {
   }
 
   override close(): Promise<void> {
-    this.#sink.expectEnd();
+    if (!this.locked) this.#sink.expectEnd();
     return super.close();
   }
 
@@ -70,6 +70,7 @@ export class MessageWritable extends WritableStream<Uint8Array> {
 
 class MessageWriter extends WritableStreamDefaultWriter<Uint8Array> {
   readonly #sink: MessageSink;
+  #released = false;
 
   constructor(writable: WritableStream<Uint8Array>, sink: MessageSink) {
     super(writable);
@@ -77,11 +78,19 @@ class MessageWriter extends WritableStreamDefaultWriter<Uint8Array> {
   }
 
   override close(): Promise<void> {
-    this.#sink.expectEnd();
+    if (!this.#released) this.#sink.expectEnd();
     return super.close();
   }
 
+  override releaseLock(): void {
+    super.releaseLock();
+    this.#released = true;
+  }
+
   override get ready() {
-    return this.#sink.blocked ? this.#sink.unblocked().then(() => super.ready) : super.ready;
+    if (!this.#sink.blocked || this.#released) return super.ready;
+    const ready = this.#sink.unblocked().then(() => super.ready);
+    ready.catch(() => {}); // as with any writer, nobody has to look at it
+    return ready;
   }
 }

@@ -13,7 +13,11 @@ describe.each(paths)("endings: $name", ({ open }) => {
     const reading = rejection(collect(readable));
     await writable.abort(Object.assign(new Error("out of paper"), { streamErrorCode: 4_000_000_000 }));
     expect(await reading).toMatchObject({
-      code: "aborted", message: "out of paper", streamErrorCode: 4_000_000_000, source: "stream", remote: true,
+      code: "aborted",
+      message: "out of paper",
+      streamErrorCode: 4_000_000_000,
+      source: "stream",
+      remote: true,
     });
     await close();
   });
@@ -45,9 +49,15 @@ describe.each(paths)("endings: $name", ({ open }) => {
     const readable = await next(b.incomingUnidirectionalStreams);
     await readable.cancel(Object.assign(new Error("seen enough"), { streamErrorCode: 7 }));
     const error = await closed;
-    expect(error).toMatchObject({ code: "cancelled", message: "seen enough", streamErrorCode: 7, source: "stream", remote: true });
+    expect(error).toMatchObject({
+      code: "cancelled",
+      message: "seen enough",
+      streamErrorCode: 7,
+      source: "stream",
+      remote: true,
+    });
     expect(await rejection(writer.write(message(1, 10)))).toBe(error);
-    expect(() => writable.tryWrite(message(1, 10))).toThrow(error as Error);
+    expect(() => writable.tryWrite(message(1, 10))).toThrow(error as ConecError);
     await close();
   });
 
@@ -92,13 +102,19 @@ describe.each(paths)("endings: $name", ({ open }) => {
     const cutWriter = cut.getWriter();
     await cutWriter.write(message(0, 10));
     const received = collect(endingReadable);
-    const results = [rejection(cutWriter.closed), rejection(collect(cutReadable)), rejection(back.getWriter().closed), rejection(collect(backReadable))];
+    const results = [
+      rejection(cutWriter.closed),
+      rejection(collect(cutReadable)),
+      rejection(back.getWriter().closed),
+      rejection(collect(backReadable)),
+    ];
 
     await a.close({ closeCode: 42, reason: "that is all" });
 
     expect(await received).toHaveLength(100);
     await ended;
-    for (const error of await Promise.all(results)) expect(error).toMatchObject({ code: "closed", message: "that is all" });
+    for (const error of await Promise.all(results))
+      expect(error).toMatchObject({ code: "closed", message: "that is all" });
     expect(await a.closed).toEqual({ closeCode: 42, reason: "that is all" });
     expect(await b.closed).toEqual({ closeCode: 42, reason: "that is all" });
     expect(await rejection(a.createUnidirectionalStream())).toMatchObject({ code: "closed" });
@@ -126,8 +142,14 @@ describe.each(paths)("endings: $name", ({ open }) => {
         const writer = writable.getWriter();
         writer.closed.catch(() => {});
         const writing = rejectionOrValue(writer.write(message(i, 5000)));
-        const [aborted, cancelled] = await Promise.all([rejectionOrValue(writer.abort("a")), rejectionOrValue(readable.cancel("c")), writing]);
-        expect([aborted, cancelled].filter((result) => result !== undefined && !(result instanceof ConecError))).toEqual([]);
+        const [aborted, cancelled] = await Promise.all([
+          rejectionOrValue(writer.abort("a")),
+          rejectionOrValue(readable.cancel("c")),
+          writing,
+        ]);
+        expect(
+          [aborted, cancelled].filter((result) => result !== undefined && !(result instanceof ConecError)),
+        ).toEqual([]);
       }
     };
     await Promise.all([work(a, b), work(b, a)]);
@@ -154,7 +176,8 @@ describe.each(paths)("endings: $name", ({ open }) => {
     const codes = ["peer-lost", "connection-lost", "closed"];
     expect(codes).toContain(((await reading) as ConecError).code);
     expect(codes).toContain(((await closing) as ConecError).code);
-    for (const result of await Promise.all(writes)) if (result !== undefined) expect(codes).toContain((result as ConecError).code);
+    for (const result of await Promise.all(writes))
+      if (result !== undefined) expect(codes).toContain((result as ConecError).code);
     expect(codes).toContain(((await rejectionOrValue(b.closed)) as ConecError).code ?? "closed");
     expect(codes).toContain(((await rejectionOrValue(a.closed)) as ConecError).code ?? "closed");
     expect(codes).toContain(((await rejection(b.createUnidirectionalStream())) as ConecError).code);
@@ -174,7 +197,13 @@ describe.each(paths)("endings: $name", ({ open }) => {
 
   test("what a channel refuses to take", async () => {
     const { a, close } = await open();
-    const bad = [{ name: "a\u0000b" }, { name: "\u202egnp.exe" }, { name: "x".repeat(257) }, { metadata: { n: Number.NaN } }, { metadata: { big: "x".repeat(5000) } }];
+    const bad = [
+      { name: "a\u0000b" },
+      { name: "\u202egnp.exe" },
+      { name: "x".repeat(257) },
+      { metadata: { n: Number.NaN } },
+      { metadata: { big: "x".repeat(5000) } },
+    ];
     for (const options of bad) {
       expect(await rejection(a.createUnidirectionalStream(options))).toMatchObject({ code: "invalid-argument" });
     }

@@ -43,7 +43,9 @@ describe.each(paths)("messages: $name", ({ open }) => {
         reading.push(
           collect(readable).then((messages) => {
             expect(messages.length).toBe(20);
-            messages.forEach((bytes, i) => expect(isMessage(bytes, Number(readable.name) * 20 + i, 1000 * i)).toBe(true));
+            messages.forEach((bytes, i) =>
+              expect(isMessage(bytes, Number(readable.name) * 20 + i, 1000 * i)).toBe(true),
+            );
           }),
         );
         if (reading.length === 200) break;
@@ -58,7 +60,9 @@ describe.each(paths)("messages: $name", ({ open }) => {
   test("streams surface in the order they were opened, with name and metadata", async () => {
     const { a, b, close } = await open();
     const opened = await Promise.all(
-      Array.from({ length: 50 }, (_, i) => a.createUnidirectionalStream({ name: `stream ${i}`, metadata: { i, nested: { list: [i] } } })),
+      Array.from({ length: 50 }, (_, i) =>
+        a.createUnidirectionalStream({ name: `stream ${i}`, metadata: { i, nested: { list: [i] } } }),
+      ),
     );
     // The last one is written first.
     for (const writable of opened.toReversed()) await writable.getWriter().write(new Uint8Array(1));
@@ -132,8 +136,15 @@ describe.each(paths)("messages: $name", ({ open }) => {
     const writer = writable.getWriter();
     writer.closed.catch(() => {});
     await writer.write(new Uint8Array(1000));
-    expect(await rejection(writer.write(new Uint8Array(1001)))).toMatchObject({ code: "message-too-large", remote: false });
-    expect(await rejection(collect(readable))).toMatchObject({ code: "message-too-large", source: "stream", remote: true });
+    expect(await rejection(writer.write(new Uint8Array(1001)))).toMatchObject({
+      code: "message-too-large",
+      remote: false,
+    });
+    expect(await rejection(collect(readable))).toMatchObject({
+      code: "message-too-large",
+      source: "stream",
+      remote: true,
+    });
     await close();
   });
 

@@ -1,4 +1,4 @@
-import type { Channel, ChannelLimits } from "../../src/index.ts";
+import type { Channel, ChannelLimits, ClientLimits } from "../../src/index.ts";
 import { Hub, memoryKind, next, quicKind } from "../support/hub.ts";
 import type { TransportKind } from "../support/hub.ts";
 
@@ -7,15 +7,15 @@ export interface PathEnds {
   a: Channel;
   b: Channel;
   /** Ends a's connection without a word to anyone. */
-  cut(): void;
-  close(): Promise<void>;
+  cut: () => void;
+  close: () => Promise<void>;
 }
 
 /** A way that a channel can take. */
 export interface Path {
   name: string;
   /** @param limits for both ends */
-  open(limits?: Partial<ChannelLimits>): Promise<PathEnds>;
+  open: (limits?: Partial<ChannelLimits>) => Promise<PathEnds>;
 }
 
 export const paths: Path[] = [memoryKind, quicKind].flatMap((kind) => [direct(kind), relayed(kind)]);
@@ -27,8 +27,13 @@ function direct(kind: TransportKind): Path {
     open: async (limits = {}) => {
       const hub = await Hub.start(kind, { limits });
       const cut = cuttable(hub);
-      const client = await hub.join("alice", { limits, transport: cut.transport });
-      return { a: client.coordinator, b: await next(hub.coordinator.incomingChannels), cut: cut.cut, close: () => hub.close() };
+      const client = await hub.join("alice", { limits: ends(limits), transport: cut.transport });
+      return {
+        a: client.coordinator,
+        b: await next(hub.coordinator.incomingChannels),
+        cut: cut.cut,
+        close: () => hub.close(),
+      };
     },
   };
 }
@@ -40,8 +45,8 @@ function relayed(kind: TransportKind): Path {
     open: async (limits = {}) => {
       const hub = await Hub.start(kind, { limits });
       const cut = cuttable(hub);
-      const alice = await hub.join("alice", { limits, transport: cut.transport });
-      const bob = await hub.join("bob", { limits });
+      const alice = await hub.join("alice", { limits: ends(limits), transport: cut.transport });
+      const bob = await hub.join("bob", { limits: ends(limits) });
       const [a, b] = await hub.link(alice, bob);
       return { a, b, cut: cut.cut, close: () => hub.close() };
     },
@@ -60,4 +65,9 @@ function cuttable(hub: Hub) {
     },
   };
   return { transport, cut: () => cut() };
+}
+
+/** The part of the limits that Clients have. */
+function ends({ streamsPerChannel: _, ...limits }: Partial<ChannelLimits>): Partial<ClientLimits> {
+  return limits;
 }

@@ -6,7 +6,9 @@ import { message } from "../support/messages.ts";
 
 describe.each([memoryKind, quicKind])("passing channels over $name", (kind) => {
   test("introduce gives both Clients a channel to each other", async () => {
-    const hub = await Hub.start(kind, { authenticate: ({ requestedId }) => ({ id: requestedId, metadata: { team: requestedId![0]! } }) });
+    const hub = await Hub.start(kind, {
+      authenticate: ({ requestedId }) => ({ id: requestedId, metadata: { team: requestedId![0]! } }),
+    });
     const [alice, bob] = [await hub.join("alice"), await hub.join("bob")];
     const link = await hub.coordinator.introduce("alice", "bob", { metadata: { room: 7 } });
     const [a, b] = [await next(alice.incomingChannels), await next(bob.incomingChannels)];
@@ -34,7 +36,11 @@ describe.each([memoryKind, quicKind])("passing channels over $name", (kind) => {
         throw new Error("not now");
       },
     });
-    expect(await rejection(hub.coordinator.introduce("alice", "bob", { metadata: { n: 1 } }))).toMatchObject({ code: "refused", message: "not now", remote: true });
+    expect(await rejection(hub.coordinator.introduce("alice", "bob", { metadata: { n: 1 } }))).toMatchObject({
+      code: "refused",
+      message: "not now",
+      remote: true,
+    });
     expect(offers).toEqual([{ peer: { id: "alice", metadata: {} }, metadata: { n: 1 } }]);
     expect(await hub.coordinator.getStats()).toMatchObject({ links: 0 });
     // Another introduction still works, and the first channel is not in the way.
@@ -47,7 +53,9 @@ describe.each([memoryKind, quicKind])("passing channels over $name", (kind) => {
     const hub = await Hub.start(kind);
     await hub.join("alice");
     expect(await rejection(hub.coordinator.introduce("alice", "nobody"))).toMatchObject({ code: "peer-lost" });
-    expect(await rejection(hub.coordinator.introduce("alice", "alice", { metadata: { f: Number.NaN } }))).toMatchObject({ code: "invalid-argument" });
+    expect(await rejection(hub.coordinator.introduce("alice", "alice", { metadata: { f: Number.NaN } }))).toMatchObject(
+      { code: "invalid-argument" },
+    );
     await hub.close();
   });
 
@@ -110,7 +118,9 @@ describe.each([memoryKind, quicKind])("passing channels over $name", (kind) => {
     const hub = await Hub.start(kind);
     await hub.join("alice", { accept: () => false });
     const { port1, port2 } = hub.coordinator.createChannel();
-    expect(await rejection(hub.coordinator.clients.get("alice")!.sendChannel(port1))).toMatchObject({ code: "refused" });
+    expect(await rejection(hub.coordinator.clients.get("alice")!.sendChannel(port1))).toMatchObject({
+      code: "refused",
+    });
     await exchange(port1, port2);
     await hub.close();
   });
@@ -140,7 +150,14 @@ describe.each([memoryKind, quicKind])("passing channels over $name", (kind) => {
     await exchange(ba, cb);
     expect(await rejection(ab.createUnidirectionalStream())).toMatchObject({ code: "detached", source: "channel" });
     expect(await rejection(ac.sendChannel(ab))).toMatchObject({ code: "detached" });
-    expect(asked).toEqual([{ action: "sendChannel", from: { id: "alice", metadata: {} }, to: { id: "carol", metadata: {} }, metadata: { why: "lunch" } }]);
+    expect(asked).toEqual([
+      {
+        action: "sendChannel",
+        from: { id: "alice", metadata: {} },
+        to: { id: "carol", metadata: {} },
+        metadata: { why: "lunch" },
+      },
+    ]);
     await exchange(ac, ca);
     await cb.close({ closeCode: 9 });
     expect((await ba.closed).closeCode).toBe(9);
@@ -191,7 +208,9 @@ describe.each([memoryKind, quicKind])("passing channels over $name", (kind) => {
     expect(await rejection(ab.sendChannel(ab))).toMatchObject(invalid);
     expect(await rejection(ab.sendChannel(ba))).toMatchObject(invalid); // of another Client
     expect(await rejection(ab.sendChannel({} as Channel))).toMatchObject(invalid);
-    expect(await rejection(hub.coordinator.clients.get("alice")!.sendChannel(hub.coordinator.clients.get("bob")!))).toMatchObject(invalid);
+    expect(
+      await rejection(hub.coordinator.clients.get("alice")!.sendChannel(hub.coordinator.clients.get("bob")!)),
+    ).toMatchObject(invalid);
     await exchange(ab, ba);
     await hub.close();
   });
@@ -212,7 +231,12 @@ describe.each([memoryKind, quicKind])("passing channels over $name", (kind) => {
   test("both ends are passed on at the same time", async () => {
     const hub = await Hub.start(kind, { authorize: () => true });
     const clients = await Promise.all(["alice", "bob", "carol", "dave"].map((id) => hub.join(id)));
-    const [alice, bob, carol, dave] = clients as [typeof clients[0], typeof clients[0], typeof clients[0], typeof clients[0]];
+    const [alice, bob, carol, dave] = clients as [
+      (typeof clients)[0],
+      (typeof clients)[0],
+      (typeof clients)[0],
+      (typeof clients)[0],
+    ];
     const [ab, ba] = await hub.link(alice, bob);
     const [ac] = await hub.link(alice, carol);
     const [bd] = await hub.link(bob, dave);
@@ -254,7 +278,9 @@ describe.each([memoryKind, quicKind])("passing channels over $name", (kind) => {
         controller.abort("changed my mind");
       },
     });
-    expect(await rejection(hub.coordinator.introduce("alice", "bob", { signal: controller.signal }))).toBe("changed my mind");
+    expect(await rejection(hub.coordinator.introduce("alice", "bob", { signal: controller.signal }))).toBe(
+      "changed my mind",
+    );
     expect(await rejection(hub.coordinator.introduce("alice", "bob", { signal: AbortSignal.abort("no") }))).toBe("no");
     await hub.close();
   });
@@ -262,7 +288,10 @@ describe.each([memoryKind, quicKind])("passing channels over $name", (kind) => {
 
 /** Sends three messages each way and checks them. */
 async function exchange(a: Channel, b: Channel): Promise<void> {
-  for (const [from, to] of [[a, b], [b, a]] as const) {
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
     const writable = await from.createUnidirectionalStream({ name: "exchange" });
     const writer = writable.getWriter();
     for (let i = 0; i < 3; i++) writer.write(message(i, 1000 * i)).catch(() => {});
@@ -272,7 +301,11 @@ async function exchange(a: Channel, b: Channel): Promise<void> {
 }
 
 /** A new channel for two Clients of which the first may still be told of one that came to nothing. */
-async function linkAfterClosed(hub: Hub, first: Awaited<ReturnType<Hub["join"]>>, second: Awaited<ReturnType<Hub["join"]>>): Promise<[Channel, Channel]> {
+async function linkAfterClosed(
+  hub: Hub,
+  first: Awaited<ReturnType<Hub["join"]>>,
+  second: Awaited<ReturnType<Hub["join"]>>,
+): Promise<[Channel, Channel]> {
   await hub.coordinator.introduce(first.id, second.id);
   const b = await next(second.incomingChannels);
   for (;;) {

@@ -17,7 +17,10 @@ export function createMessagePipe(options: { maxMessageBytes?: number; maxReadBy
     hooks: {
       confirm: () => received,
       aborted: (reason) => source.fail(toldError("aborted", reason)),
-      broken: (error) => sink.fail(error),
+      broken: (error) => {
+        sink.fail(error);
+        source.fail(toldError("aborted", error));
+      },
     },
   });
   const source: MessageSource = new MessageSource({
@@ -52,6 +55,7 @@ export function createGate({ highWaterMark = 1, maxMessageBytes = 1024 * 1024, c
   const gate = new Promise<void>((resolve) => (open = resolve));
   const chunks: Uint8Array[] = [];
   const aborted: unknown[] = [];
+  const bytesAborted: unknown[] = [];
   const bytes = new WritableStream<Uint8Array>(
     {
       start: (given) => void (controller = given),
@@ -60,6 +64,7 @@ export function createGate({ highWaterMark = 1, maxMessageBytes = 1024 * 1024, c
         if (failed !== undefined) throw failed;
         chunks.push(chunk.slice());
       },
+      abort: (reason) => void bytesAborted.push(reason),
     },
     { highWaterMark, size: (chunk) => chunk.length },
   );
@@ -72,7 +77,7 @@ export function createGate({ highWaterMark = 1, maxMessageBytes = 1024 * 1024, c
     controller.error(error);
     open(); // a transport that fails lets go of the write in flight
   };
-  return { writable: new MessageWritable(sink), sink, chunks, aborted, open, fail };
+  return { writable: new MessageWritable(sink), sink, chunks, aborted, bytesAborted, open, fail };
 }
 
 interface GateOptions {

@@ -20,7 +20,7 @@ export const memoryKind: TransportKind = {
 export const quicKind: TransportKind = {
   name: "quic",
   listen: async () => {
-    const { cert, key, hash } = await quicTransport.createSelfSignedCertificate({ hosts: ["localhost"] });
+    const { cert, key, hash } = quicTransport.createSelfSignedCertificate({ hosts: ["localhost"] });
     const listener = await quicTransport.listen({ host: "127.0.0.1", port: 0, cert, key });
     const transport = quicTransport.quic({ serverCertificateHashes: [{ algorithm: "sha-256", value: hash }] });
     return { listener, transport, url: `https://127.0.0.1:${listener.address.port}` };
@@ -58,7 +58,11 @@ export class Hub {
   }
 
   async join(id?: string, options?: Partial<ClientOptions>): Promise<Client> {
-    const client = await Client.connect(this.#url, { transport: this.#transport, ...(id !== undefined && { id }), ...options });
+    const client = await Client.connect(this.#url, {
+      transport: this.#transport,
+      ...(id !== undefined && { id }),
+      ...options,
+    });
     this.#clients.push(client);
     return client;
   }

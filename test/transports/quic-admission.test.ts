@@ -127,12 +127,14 @@ describe("receive budget", () => {
 
   test("honest traffic stays inside", () => {
     const budget = new ReceiveBudget(limits);
+    let exceeded = 0;
     for (let count = 0; count < 100_000; count += 1) {
       budget.received(1350);
       // One in ten is a duplicate.
       if (count % 10 !== 0) budget.delivered(1310);
-      expect(budget.isExceeded(none)).toBe(false);
+      if (budget.isExceeded(none)) exceeded += 1;
     }
+    expect(exceeded).toBe(0);
   });
 
   test("what is delivered to nobody is not", () => {

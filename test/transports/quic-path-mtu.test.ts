@@ -10,6 +10,10 @@ function pathMtu(candidates: readonly number[] = sizes): PathMtu {
   return new PathMtu({ candidates, createNonce: () => `${(count += 1)}` });
 }
 
+function begin(mtu: PathMtu): void {
+  for (let count = 0; count < 8; count += 1) mtu.onFullDatagram(0);
+}
+
 /** Runs until `untilMs` on a path that carries datagrams of up to `carried` bytes; returns the sizes probed. */
 function run(mtu: PathMtu, fromMs: number, untilMs: number, carried: number): number[] {
   const probed: number[] = [];
@@ -24,8 +28,9 @@ function run(mtu: PathMtu, fromMs: number, untilMs: number, carried: number): nu
 }
 
 describe("path MTU", () => {
-  test("starts at 1200 and asks for nothing before the handshake", () => {
+  test("starts at 1200 and asks for nothing before much is sent", () => {
     const mtu = pathMtu();
+    for (let count = 0; count < 7; count += 1) mtu.onFullDatagram(0);
     expect(mtu.datagramBytes).toBe(1200);
     expect(mtu.deadlineMs).toBeUndefined();
     expect(mtu.poll(1000, 10)).toEqual([]);
@@ -33,16 +38,16 @@ describe("path MTU", () => {
 
   test("takes the largest size that arrives, in one round trip", () => {
     const mtu = pathMtu();
-    mtu.start(0);
-    expect(run(mtu, 0, 50, 9000)).toEqual(sizes);
+    begin(mtu);
+    expect(run(mtu, 0, 50, 9000)).toEqual([9000]);
     expect(mtu.datagramBytes).toBe(9000);
     expect(mtu.deadlineMs).toBeUndefined();
   });
 
   test("asks three times for what does not arrive, and again later, ever more rarely", () => {
     const mtu = pathMtu();
-    mtu.start(0);
-    expect(run(mtu, 0, 1000, 1452)).toEqual([1350, 1452, 9000, 9000, 9000]);
+    begin(mtu);
+    expect(run(mtu, 0, 1000, 1452)).toEqual([9000, 1350, 1452, 9000, 9000]);
     expect(mtu.datagramBytes).toBe(1452);
     const again: number[] = [];
     for (let minute = 0; minute < 60; minute += 1) {
@@ -53,20 +58,23 @@ describe("path MTU", () => {
 
   test("ignores an echo that nobody asked for, and one that comes twice", () => {
     const mtu = pathMtu();
-    mtu.start(0);
-    mtu.onEcho("3", 0);
+    begin(mtu);
+    mtu.onEcho("1", 0);
     expect(mtu.datagramBytes).toBe(1200);
-    mtu.poll(0, 10);
-    mtu.onEcho("99", 5);
+    expect(mtu.poll(0, 10)).toEqual([{ bytes: 9000, nonce: "1" }]);
+    expect(mtu.poll(100, 10)).toHaveLength(3);
+    mtu.onEcho("99", 105);
     expect(mtu.datagramBytes).toBe(1200);
-    mtu.onEcho("1", 5);
-    mtu.onEcho("1", 6);
+    mtu.onEcho("2", 105);
+    mtu.onEcho("2", 106);
     expect(mtu.datagramBytes).toBe(1350);
+    mtu.onEcho("1", 107);
+    expect(mtu.datagramBytes).toBe(9000);
   });
 
   test("falls back to 1200 when the size in use is swallowed, and recovers later", () => {
     const mtu = pathMtu();
-    mtu.start(0);
+    begin(mtu);
     run(mtu, 0, 50, 9000);
     mtu.onLossTimeout(1000);
     expect(run(mtu, 1000, 1250, 1200)).toEqual([9000, 9000, 9000]);
@@ -79,7 +87,7 @@ describe("path MTU", () => {
 
   test("keeps its size when packets are lost for other reasons", () => {
     const mtu = pathMtu();
-    mtu.start(0);
+    begin(mtu);
     run(mtu, 0, 50, 9000);
     for (let nowMs = 1000; nowMs < 2000; nowMs += 100) {
       mtu.onLossTimeout(nowMs);
@@ -90,7 +98,7 @@ describe("path MTU", () => {
 
   test("verifies once at a time", () => {
     const mtu = pathMtu();
-    mtu.start(0);
+    begin(mtu);
     run(mtu, 0, 50, 9000);
     mtu.onLossTimeout(1000);
     expect(mtu.poll(1000, 10)).toHaveLength(1);
@@ -100,14 +108,14 @@ describe("path MTU", () => {
 
   test("has nothing to find out when 1200 is all that is wanted", () => {
     const mtu = pathMtu([1200]);
-    mtu.start(0);
+    begin(mtu);
     mtu.onLossTimeout(10);
     expect(mtu.deadlineMs).toBeUndefined();
   });
 
   test("waits longer on a long path", () => {
     const mtu = pathMtu();
-    mtu.start(0);
+    begin(mtu);
     mtu.poll(0, 500);
     expect(mtu.deadlineMs).toBe(1500);
   });

@@ -12,7 +12,7 @@ import { defaultAdmissionLimits } from "../../src/transports/quic/admission.ts";
 import { loadBinding } from "../../src/transports/quic/binding.ts";
 import { createEngineConfig } from "../../src/transports/quic/config.ts";
 import { pathProfile } from "../../src/transports/quic/datagram-sizes.ts";
-import { defaultConnectionLimits } from "../../src/transports/quic/driver.ts";
+import { defaultConnectionLimits } from "../../src/transports/quic/stream-table.ts";
 import { createSelfSignedCertificate, listen, quic } from "../../src/transports/quic/index.ts";
 import type { QuicListener, QuicListenOptions, QuicOptions } from "../../src/transports/quic/index.ts";
 import { UdpEndpoint } from "../../src/transports/quic/udp-endpoint.ts";
@@ -578,7 +578,8 @@ describe("datagram size", () => {
   test("an answer to a probe is never larger than the probe, and nobody else gets one", async () => {
     const listener = await listening();
     const forwarder = await forwarding(listener);
-    await dialled(forwarder.port);
+    const client = await dialled(forwarder.port);
+    const far = await accepted(listener);
     const probes: number[] = [];
     const echoes: number[] = [];
     const firstProbe = new Promise<Buffer>((resolve) => {
@@ -591,6 +592,7 @@ describe("datagram size", () => {
         return true;
       };
     });
+    await echo(client, far, 20_000);
     const probe = await firstProbe;
     const stranger = createSocket("udp4");
     cleanups.push(() => stranger.close());
@@ -639,9 +641,11 @@ describe("the process", () => {
   });
 });
 
-async function untilDatagramBytes(bytes: number, ...connections: Connection[]): Promise<void> {
+/** Sends until both ends have found out how much the path carries. */
+async function untilDatagramBytes(bytes: number, client: Connection, far: Connection): Promise<void> {
+  await echo(client, far, 20_000);
   await vi.waitFor(async () => {
-    for (const connection of connections) expect((await connection.getStats()).datagramBytes).toBe(bytes);
+    for (const connection of [client, far]) expect((await connection.getStats()).datagramBytes).toBe(bytes);
   }, 5000);
 }
 

@@ -1,5 +1,12 @@
 import { ConecError } from "../../core/errors.ts";
-import type { Address, BidirectionalStream, CloseInfo, Connection, ConnectionStats, Remote } from "../../core/transport.ts";
+import type {
+  Address,
+  BidirectionalStream,
+  CloseInfo,
+  Connection,
+  ConnectionStats,
+  Remote,
+} from "../../core/transport.ts";
 import { createBytePipe } from "../../streams/byte-pipe.ts";
 import type { BytePipe } from "../../streams/byte-pipe.ts";
 
@@ -28,8 +35,12 @@ class MemoryConnection implements Connection {
   constructor(remote: Remote) {
     this.remote = remote;
     this.closed = new Promise((resolve) => (this.#settleClosed = resolve));
-    this.incomingBidirectionalStreams = new ReadableStream({ start: (controller) => void (this.#bidirectional = controller) });
-    this.incomingUnidirectionalStreams = new ReadableStream({ start: (controller) => void (this.#unidirectional = controller) });
+    this.incomingBidirectionalStreams = new ReadableStream({
+      start: (controller) => void (this.#bidirectional = controller),
+    });
+    this.incomingUnidirectionalStreams = new ReadableStream({
+      start: (controller) => void (this.#unidirectional = controller),
+    });
   }
 
   join(other: MemoryConnection): void {
@@ -38,7 +49,9 @@ class MemoryConnection implements Connection {
 
   async createBidirectionalStream(): Promise<BidirectionalStream> {
     const back = this.#createPipe();
-    const out = this.#createPipe(() => this.#other.#surface(this.#other.#bidirectional, { readable: out.readable, writable: back.writable }));
+    const out = this.#createPipe(() =>
+      this.#other.#surface(this.#other.#bidirectional, { readable: out.readable, writable: back.writable }),
+    );
     return { readable: back.readable, writable: out.writable };
   }
 

@@ -17,9 +17,11 @@ export function memory(): Transport {
     connect: async (url: string | URL, { signal }: ConnectOptions = {}): Promise<Connection> => {
       signal?.throwIfAborted();
       const { protocol, hostname, port } = parseUrl(url);
-      if (protocol !== "https:") throw new ConecError("invalid-argument", `The URL must begin with https:, not ${protocol}`);
+      if (protocol !== "https:")
+        throw new ConecError("invalid-argument", `The URL must begin with https:, not ${protocol}`);
       const listener = listenerAt(hostname, port === "" ? 443 : Number(port));
-      if (listener === undefined) throw new ConecError("unreachable", `Nobody listens at ${hostname}:${port} in this process`);
+      if (listener === undefined)
+        throw new ConecError("unreachable", `Nobody listens at ${hostname}:${port} in this process`);
       return listener.connect();
     },
   };

@@ -5,17 +5,17 @@ import { addressBytes, unmapped } from "./address-bytes.ts";
 import { Admission } from "./admission.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import { serverIdBytes } from "./binding.ts";
-import type { Binding, EngineConfig } from "./binding.ts";
+import type { Binding, Engine, EngineConfig } from "./binding.ts";
 import { conecProtocol, minDatagramBytes } from "./config.ts";
 import { QuicConnection } from "./connection.ts";
 import type { ConnectionEvents } from "./connection.ts";
 import type { PathProfile } from "./datagram-sizes.ts";
 import { Driver } from "./driver.ts";
-import type { ConnectionLimits } from "./driver.ts";
 import { parseLongHeader } from "./long-header.ts";
 import type { LongHeader } from "./long-header.ts";
 import { createRetryToken, openRetryToken } from "./retry-token.ts";
 import { createStatelessReset, statelessResetToken, tokenAsInteger } from "./stateless-reset.ts";
+import type { ConnectionLimits } from "./stream-table.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import type { UdpAddress, UdpEndpoint } from "./udp-endpoint.ts";
 
@@ -23,13 +23,13 @@ export interface AcceptorOptions {
   binding: Binding;
   endpoint: UdpEndpoint;
   /** The engine's configuration and what goes with it, for a client at that address. */
-  profileFor: (host: string) => PathProfile & { config: EngineConfig };
+  profileFor: (host: string, afterRetry: boolean) => PathProfile & { config: EngineConfig };
   statelessResetKey: Uint8Array;
   limits: AdmissionLimits & ConnectionLimits;
   onConnection: (connection: QuicConnection) => void;
 }
 
-export interface AcceptorStats {
+export interface QuicListenerStats {
   connections: number;
   halfOpen: number;
   accepted: number;
@@ -68,7 +68,7 @@ export class Acceptor {
     this.#strayAnswers = new TokenBucket({ perSecond: strayAnswersPerSecond, burst: strayAnswersPerSecond, nowMs });
   }
 
-  getStats(): AcceptorStats {
+  getStats(): QuicListenerStats {
     return { connections: this.#connections.size, halfOpen: this.#admission.halfOpen, ...this.#stats };
   }
 
@@ -138,9 +138,18 @@ export class Acceptor {
     // After a Retry the client uses the id that the Retry gave it.
     const id = originalId === undefined ? randomBytes(serverIdBytes) : Buffer.from(header.destinationId);
     if (id.length !== serverIdBytes) return this.#drop();
-    const { config, datagramCandidates, maxStreamWindowBytes } = this.#options.profileFor(from.address);
+    const { config, datagramCandidates, maxStreamWindowBytes } = this.#options.profileFor(
+      from.address,
+      originalId !== undefined,
+    );
     config.setStatelessResetToken(tokenAsInteger(statelessResetToken(statelessResetKey, id)));
-    const engine = binding.accept(id, originalId ?? null, config);
+    let engine: Engine;
+    try {
+      engine = binding.accept(id, originalId ?? null, config);
+    } catch {
+      // Ids so long that the transport parameters do not fit; see config.ts.
+      return this.#drop();
+    }
     const peer = { host: from.address, port: from.port };
     const keys = new Set([id.toString("latin1"), header.destinationId.toString("latin1")]);
     let events: ConnectionEvents | undefined;

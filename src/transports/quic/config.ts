@@ -8,6 +8,8 @@ export interface ProtocolOptions {
   idleTimeoutMs: number;
   /** See {@link streamWindowBytes}. */
   maxStreamWindowBytes: number;
+  /** See {@link maxStreams}. Default: the usual. */
+  maxStreams?: number;
 }
 
 /** The application protocol of conec over plain QUIC (RFC 7301). */
@@ -34,15 +36,19 @@ export const streamWindowBytes = { loopback: 1024 * 1024, network: 4 * 1024 * 10
 /** MAX_DATA that gets lost is never repeated by the engine, so the connection as a whole is not limited by it. */
 const connectionWindowBytes = 2 ** 40;
 
-/** Far above what is used at once, because a lost MAX_STREAMS is never repeated and resets leak credit. */
-const maxStreams = 2 ** 40;
+/**
+ * Streams that the other end may have open, each way: far above what is used at once, because a lost MAX_STREAMS is
+ * never repeated and resets leak credit. The engine encodes its transport parameters into 128 bytes, and after a Retry
+ * they hold two connection ids more: then the limit must do with two bytes, and so must that of the datagram size.
+ */
+export const maxStreams = { usual: 2 ** 28, afterRetry: 16_383 };
 
 /** Builds the engine's configuration. Throws what the engine throws when it does not take the TLS material. */
 export function createEngineConfig(binding: Binding, tls: TlsOptions, options: ProtocolOptions): EngineConfig {
   const config = binding.createConfig(tls);
   config.setApplicationProtos([conecProtocol]);
   config.setMaxIdleTimeout(assertRange("idleTimeoutMs", options.idleTimeoutMs, 1, 2 ** 31 - 1));
-  config.setMaxRecvUdpPayloadSize(65_527);
+  config.setMaxRecvUdpPayloadSize(engineMaxDatagramBytes);
   config.setMaxSendUdpPayloadSize(
     assertRange("maxDatagramBytes", options.maxDatagramBytes, minDatagramBytes, engineMaxDatagramBytes),
   );
@@ -50,8 +56,9 @@ export function createEngineConfig(binding: Binding, tls: TlsOptions, options: P
   config.setInitialMaxStreamDataBidiLocal(initialStreamWindowBytes);
   config.setInitialMaxStreamDataBidiRemote(initialStreamWindowBytes);
   config.setInitialMaxStreamDataUni(initialStreamWindowBytes);
-  config.setInitialMaxStreamsBidi(maxStreams);
-  config.setInitialMaxStreamsUni(maxStreams);
+  const streams = assertRange("maxStreams", options.maxStreams ?? maxStreams.usual, 1, 2 ** 30 - 1);
+  config.setInitialMaxStreamsBidi(streams);
+  config.setInitialMaxStreamsUni(streams);
   config.setMaxConnectionWindow(connectionWindowBytes);
   config.setMaxStreamWindow(
     assertRange("stream window", options.maxStreamWindowBytes, initialStreamWindowBytes, 2 ** 32),

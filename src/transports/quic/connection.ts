@@ -51,13 +51,13 @@ export class QuicConnection implements Connection {
 
   async createBidirectionalStream(): Promise<BidirectionalStream> {
     this.#assertOpen();
-    const { receive, send } = this.#driver.openBidirectional();
+    const { receive, send } = this.#driver.streams.openBidirectional();
     return { readable: receive.readable, writable: send.writable };
   }
 
   async createUnidirectionalStream(): Promise<WritableStream<Uint8Array>> {
     this.#assertOpen();
-    return this.#driver.openUnidirectional().writable;
+    return this.#driver.streams.openUnidirectional().writable;
   }
 
   close(info: Partial<CloseInfo> = {}): void {

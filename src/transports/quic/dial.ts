@@ -5,8 +5,9 @@ import { QuicConnection } from "./connection.ts";
 import type { ConnectionEvents } from "./connection.ts";
 import type { ConnectionEnd } from "./connection-end.ts";
 import type { PathProfile } from "./datagram-sizes.ts";
-import { defaultConnectionLimits, Driver } from "./driver.ts";
+import { Driver } from "./driver.ts";
 import type { ServerIdentity } from "./server-identity.ts";
+import { defaultConnectionLimits } from "./stream-table.ts";
 import { UdpEndpoint } from "./udp-endpoint.ts";
 import type { UdpAddress } from "./udp-endpoint.ts";
 

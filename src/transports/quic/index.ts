@@ -1,3 +1,4 @@
+export type { QuicListenerStats } from "./acceptor.ts";
 export { quic } from "./connect.ts";
 export type { QuicOptions } from "./connect.ts";
 export { listen } from "./listen.ts";

@@ -5,20 +5,20 @@ import { isIP } from "node:net";
 import { ConecError, reasonText } from "../../core/errors.ts";
 import type { Address, CloseInfo, Connection, Listener } from "../../core/transport.ts";
 import { Acceptor } from "./acceptor.ts";
-import type { AcceptorStats } from "./acceptor.ts";
+import type { QuicListenerStats } from "./acceptor.ts";
 import { isLoopback } from "./address-bytes.ts";
 import { defaultAdmissionLimits } from "./admission.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import { assertRange, loadBinding } from "./binding.ts";
 import type { Binding, EngineConfig } from "./binding.ts";
-import { createEngineConfig } from "./config.ts";
+import { createEngineConfig, maxStreams } from "./config.ts";
 import { assertMaxDatagramBytes, pathProfile } from "./datagram-sizes.ts";
 import type { PathProfile } from "./datagram-sizes.ts";
-import { defaultConnectionLimits } from "./driver.ts";
-import type { ConnectionLimits } from "./driver.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
 import { parseIdentity } from "./pem.ts";
 import type { Identity } from "./pem.ts";
+import { defaultConnectionLimits } from "./stream-table.ts";
+import type { ConnectionLimits } from "./stream-table.ts";
 import { UdpEndpoint } from "./udp-endpoint.ts";
 
 export interface QuicListenOptions {
@@ -48,7 +48,7 @@ export type QuicListenLimits = AdmissionLimits & ConnectionLimits;
 export interface QuicListener extends Listener {
   /** New connections get the new certificate; those that are open go on. @throws ConecError `invalid-argument` */
   updateCertificate(identity: { cert: string | Uint8Array; key: string | Uint8Array }): void;
-  getStats(): AcceptorStats;
+  getStats(): QuicListenerStats;
 }
 
 /**
@@ -85,7 +85,7 @@ export async function listen(options: QuicListenOptions): Promise<QuicListener> 
   const acceptor = new Acceptor({
     binding,
     endpoint,
-    profileFor: (host) => configs.profileFor(host, { maxDatagramBytes, idleTimeoutMs }),
+    profileFor: (host, afterRetry) => configs.profileFor(host, afterRetry, { maxDatagramBytes, idleTimeoutMs }),
     statelessResetKey: statelessResetKey ?? deriveResetKey(identity),
     limits,
     onConnection: (connection) => incoming.push(connection),
@@ -123,7 +123,7 @@ class UdpListener implements QuicListener {
     this.#configs.replace(parseIdentity(cert, key));
   }
 
-  getStats(): AcceptorStats {
+  getStats(): QuicListenerStats {
     return this.#acceptor.getStats();
   }
 
@@ -143,7 +143,7 @@ class UdpListener implements QuicListener {
 /** The engine's configurations for the certificate in use, made when first needed. */
 class ServerConfigs {
   readonly #binding: Binding;
-  readonly #made = new Map<boolean, PathProfile & { config: EngineConfig }>();
+  readonly #made = new Map<string, PathProfile & { config: EngineConfig }>();
   #identity: Identity;
 
   constructor(binding: Binding, identity: Identity) {
@@ -153,16 +153,19 @@ class ServerConfigs {
 
   profileFor(
     host: string,
+    afterRetry: boolean,
     options: { maxDatagramBytes: number | undefined; idleTimeoutMs: number },
   ): PathProfile & { config: EngineConfig } {
-    const loopback = isLoopback(host);
-    let made = this.#made.get(loopback);
+    const kind = `${isLoopback(host)} ${afterRetry}`;
+    let made = this.#made.get(kind);
     if (made === undefined) {
       const profile = pathProfile(host, options);
       const { cert, key } = this.#identity;
       const tls = { verifyPeer: false, allowFailure: false, ca: null, cert, key };
-      made = { ...profile, config: createEngineConfig(this.#binding, tls, profile) };
-      this.#made.set(loopback, made);
+      const streams = afterRetry ? maxStreams.afterRetry : maxStreams.usual;
+      const config = createEngineConfig(this.#binding, tls, { ...profile, maxStreams: streams });
+      made = { ...profile, config };
+      this.#made.set(kind, made);
     }
     return made;
   }

@@ -13,6 +13,8 @@ export interface PathMtuOptions {
   createNonce: () => string;
 }
 
+/** A thousand clients that connect at once and have little to say should not all send probes. */
+const fullDatagramsBeforeSearch = 8;
 const triesPerSearch = 3;
 const minProbeTimeoutMs = 100;
 const firstSearchAgainMs = 30_000;
@@ -30,6 +32,7 @@ export class PathMtu {
   readonly #outstanding = new Map<string, number>();
   #bytes = minDatagramBytes;
   #state: "waiting" | "searching" | "settled" | "verifying" = "waiting";
+  #fullDatagrams = 0;
   #triesLeft = 0;
   #deadlineMs: number | undefined;
   #searchAgainMs = firstSearchAgainMs;
@@ -49,9 +52,11 @@ export class PathMtu {
     return this.#deadlineMs;
   }
 
-  /** The handshake is complete, so the other end answers probes. */
-  start(nowMs: number): void {
-    if (this.#candidates.length > 0) this.#enter("searching", nowMs);
+  /** A datagram of the size in use was filled. Only who sends many of them looks for a larger size. */
+  onFullDatagram(nowMs: number): void {
+    if (this.#state !== "waiting" || this.#candidates.length === 0) return;
+    this.#fullDatagrams += 1;
+    if (this.#fullDatagrams === fullDatagramsBeforeSearch) this.#enter("searching", nowMs);
   }
 
   /** The engine's loss timer ran out. If large datagrams are in use, they may be why. */
@@ -78,12 +83,18 @@ export class PathMtu {
     }
     this.#triesLeft -= 1;
     this.#deadlineMs = nowMs + Math.max(minProbeTimeoutMs, 3 * rttMs);
-    const sizes = this.#state === "verifying" ? [this.#bytes] : this.#larger();
-    return sizes.map((bytes) => {
+    return this.#sizesToProbe().map((bytes) => {
       const nonce = this.#createNonce();
       this.#outstanding.set(nonce, bytes);
       return { bytes, nonce };
     });
+  }
+
+  /** In a search the largest alone comes first, because it is most likely the one. */
+  #sizesToProbe(): number[] {
+    if (this.#state === "verifying") return [this.#bytes];
+    const larger = this.#larger();
+    return this.#triesLeft === triesPerSearch - 1 ? larger.slice(-1) : larger;
   }
 
   #enter(state: "searching" | "verifying", nowMs: number): void {

@@ -59,7 +59,7 @@ export class ReceiveStream {
     }
     this.#ready = fin || length === room.length;
     this.#wanted = false;
-    if (fin) this.#end(false);
+    if (fin) this.#end("complete");
     if (length > 0) {
       this.#host.delivered(length);
       this.#controller.enqueue(this.#host.slab.take(length));
@@ -71,8 +71,13 @@ export class ReceiveStream {
   /** The connection has ended. */
   fail(error: ConecError): void {
     if (this.#done) return;
-    this.#end(false);
+    this.#end("aborted");
     this.#controller.error(error);
+  }
+
+  /** Whether the engine holds bytes that nobody asks for. */
+  get isUnread(): boolean {
+    return this.#ready && !this.#wanted;
   }
 
   #pull(): void {
@@ -87,7 +92,7 @@ export class ReceiveStream {
     // In a packet of its own: where an acknowledgement and STOP_SENDING arrive together, the engine at the other end
     // may forget the stream before its error code was looked at.
     this.#host.flushNow();
-    this.#end(true);
+    this.#end("cancelled");
     try {
       this.#host.engine.streamStop(this.id, streamErrorCodeOf(reason) ?? 0);
     } catch (thrown) {
@@ -111,8 +116,8 @@ export class ReceiveStream {
     );
   }
 
-  #end(discard: boolean): void {
+  #end(how: "complete" | "cancelled" | "aborted"): void {
     this.#done = true;
-    this.#host.receiveEnded(this, discard);
+    this.#host.receiveEnded(this, how);
   }
 }

@@ -123,7 +123,7 @@ export class SendStream {
     this.#closing = true;
     const dueMs = this.#lastDataMs + bareFinDelayMs;
     if (this.#pendingBytes > 0) this.#host.handOverLater(this);
-    else if (this.#host.nowMs < dueMs) this.#host.finLater(this, dueMs);
+    else if (performance.now() < dueMs) this.#host.finLater(this, dueMs);
     else this.sendBareFin();
     return this.#done ? undefined : this.#wait();
   }

@@ -25,6 +25,6 @@ export interface StreamHost {
   /** Bytes have left the engine for a reader. */
   delivered(bytes: number): void;
   sendEnded(stream: SendStream): void;
-  /** `discard` when more of the stream may come in, which nobody wants. */
-  receiveEnded(stream: ReceiveStream, discard: boolean): void;
+  /** `"cancelled"`: more may come in, which nobody wants. */
+  receiveEnded(stream: ReceiveStream, how: "complete" | "cancelled" | "aborted"): void;
 }

@@ -1,0 +1,76 @@
+import type { Peer } from "./control-messages.ts";
+import type { CoordinatorLimits } from "./limits.ts";
+import type { CloseInfo, Remote } from "./transport.ts";
+import type { JsonValue, Metadata } from "../streams/message-writable.ts";
+
+/** What a Client says of itself when it joins. */
+export interface AuthenticateRequest {
+  /** The id it asks for, if any. */
+  requestedId: string | undefined;
+  /** Whatever it was given as `credentials`. Unverified. */
+  credentials: JsonValue | undefined;
+  /** Reserved for the key that the Client has proven. */
+  publicKey: undefined;
+  /** Where it connects from, as far as the transport can tell. */
+  remote: Remote;
+  transport: string;
+}
+
+/** Who a Client is. */
+export interface Identity {
+  /** Its id; the requested one, or a random one, if absent. */
+  id?: string | undefined;
+  /** Told to the parties that it gets channels with. */
+  metadata?: Metadata | undefined;
+}
+
+/** Something that a Client wants to do. */
+export interface AuthorizeRequest {
+  /** The Client at `from` wants to hand its end of a channel to `to`. */
+  action: "sendChannel";
+  from: Peer;
+  to: Peer;
+  /** What it sends along. */
+  metadata: Metadata;
+}
+
+export interface CoordinatorOptions {
+  /** Decides who may join, and as whom; throwing refuses with the thrown reason. Default: anyone, under the id they ask for. */
+  authenticate?: (request: AuthenticateRequest) => Identity | Promise<Identity>;
+  /** Decides what Clients may start by themselves; throwing refuses with the thrown reason. Default: nothing. */
+  authorize?: (request: AuthorizeRequest) => boolean | Promise<boolean>;
+  /** When a Client joins with an id that is taken: the newer one takes it over (default), or is refused. */
+  duplicateId?: "newest" | "refuse";
+  /** How Clients see the Coordinator as a peer. Default id `"coordinator"`. */
+  id?: string;
+  limits?: Partial<CoordinatorLimits>;
+}
+
+export interface IntroduceOptions {
+  /** Told to both as `channel.metadata`. Default `{}`. */
+  metadata?: Metadata;
+  /** Ends the attempt. */
+  signal?: AbortSignal;
+}
+
+/** A channel between two parties, as the Coordinator that forwards it sees it. */
+export interface Introduction {
+  readonly metadata: Metadata;
+  /** Resolves when either party closed the channel; rejects with `peer-lost` or the like. Never an unhandled rejection. */
+  readonly closed: Promise<CloseInfo>;
+  /** Ends the channel for both. */
+  close(info?: Partial<CloseInfo>): void;
+}
+
+/** Figures of a Coordinator. */
+export interface CoordinatorStats {
+  clients: number;
+  /** Connections that have not been authenticated yet. */
+  pending: number;
+  /** Channels between two parties that are open. */
+  links: number;
+  /** Data streams forwarded so far. */
+  streamsForwarded: number;
+  /** Clients turned away so far, by what for. */
+  refused: Readonly<Record<string, number>>;
+}

@@ -1,0 +1,104 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { ConecError, maxReasonBytes, reasonText, streamErrorCodeOf, toConecError } from "../../src/core/errors.ts";
+
+const utf8 = new TextEncoder();
+
+describe("reasonText", () => {
+  test.each([
+    ["a string", "why", "why"],
+    ["an Error", new Error("why"), "why"],
+    ["a ConecError", new ConecError("refused", "why"), "why"],
+    ["a DOMException", new DOMException("why", "AbortError"), "why"],
+    ["what has a message", { message: "why" }, "why"],
+    ["what has another kind of message", { message: 5 }, ""],
+    ["undefined", undefined, ""],
+    ["null", null, ""],
+    ["a number", 5, ""],
+    ["a function", () => "why", ""],
+    ["a symbol", Symbol("why"), ""],
+    ["an empty string", "", ""],
+  ])("of %s", (_, reason, text) => expect(reasonText(reason)).toBe(text));
+
+  test.each([
+    ["a", maxReasonBytes],
+    ["ä", maxReasonBytes / 2],
+    ["文", Math.floor(maxReasonBytes / 3)],
+    ["😀", maxReasonBytes / 4],
+  ])("cuts a long text of %j between characters", (character, fit) => {
+    expect(reasonText(character.repeat(fit))).toBe(character.repeat(fit));
+    expect(reasonText(character.repeat(fit + 1))).toBe(character.repeat(fit));
+    expect(reasonText(character.repeat(100_000))).toBe(character.repeat(fit));
+    for (let shift = 1; shift < 4; shift++) {
+      const cut = reasonText("x".repeat(shift) + character.repeat(fit));
+      expect(cut).toMatch(new RegExp(`^x{${shift}}(${character})+$`, "u"));
+      expect(utf8.encode(cut).length).toBeGreaterThan(maxReasonBytes - 4);
+    }
+  });
+
+  test("is the longest start of the text that fits, for any text", () => {
+    const long = fc.string({ unit: "binary", minLength: 200, maxLength: 700 }).map((text) => text.repeat(2));
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: "binary" }), long), (text) => {
+        const cut = reasonText(text);
+        const bytes = utf8.encode(cut).length;
+        expect(bytes).toBeLessThanOrEqual(maxReasonBytes);
+        expect(text.startsWith(cut)).toBe(true);
+        const [next] = text.slice(cut.length);
+        if (next !== undefined) expect(bytes + utf8.encode(next).length).toBeGreaterThan(maxReasonBytes);
+      }),
+    );
+  });
+
+  test("holds no lone surrogates, which UTF-8 cannot say", () => {
+    expect(reasonText("a\ud800b")).toBe("a\ufffdb");
+  });
+});
+
+test.each([
+  [0, 0],
+  [42, 42],
+  [0xffff_ffff, 0xffff_ffff],
+  [2 ** 32, undefined],
+  [-1, undefined],
+  [1.5, undefined],
+  [Number.NaN, undefined],
+  [Infinity, undefined],
+  ["5", undefined],
+  [5n, undefined],
+  [null, undefined],
+  [undefined, undefined],
+])("a streamErrorCode of %s is read as %s", (given, code) => {
+  expect(streamErrorCodeOf({ streamErrorCode: given })).toBe(code);
+  expect(streamErrorCodeOf(Object.assign(new Error("why"), { streamErrorCode: given }))).toBe(code);
+});
+
+test("what carries no streamErrorCode has none", () => {
+  for (const reason of [undefined, null, "text", 5, {}, new Error("why")]) expect(streamErrorCodeOf(reason)).toBeUndefined();
+});
+
+describe("toConecError", () => {
+  test("leaves a ConecError as it is", () => {
+    const error = new ConecError("refused", "no");
+    expect(toConecError(error, "internal")).toBe(error);
+  });
+
+  test("keeps what was thrown as the cause", () => {
+    const cause = new Error("why");
+    expect(toConecError(cause, "connection-lost", { source: "stream" })).toMatchObject({
+      code: "connection-lost",
+      message: "why",
+      cause,
+      source: "stream",
+      remote: false,
+    });
+    expect(toConecError(undefined, "internal")).toMatchObject({ code: "internal", message: "internal" });
+  });
+});
+
+test("a ConecError has a name, defaults, and no cause unless one was given", () => {
+  const error = new ConecError("timeout", "too late");
+  expect(error).toMatchObject({ name: "ConecError", source: "connection", remote: false, streamErrorCode: undefined });
+  expect("cause" in error).toBe(false);
+  expect(String(error)).toBe("ConecError: too late");
+});
