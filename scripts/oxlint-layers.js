@@ -42,13 +42,13 @@ const layers = [
   {
     name: "a portable transport",
     files: /^src\/transports\/(memory|webtransport)\//,
-    modules: /^src\/(streams\/|core\/(errors|transport)\.ts$)/,
+    modules: /^src\/(streams\/|core\/(errors|transport|close-info)\.ts$)/,
     packages: /^uint8arrays(\/|$)/,
   },
   {
     name: "a transport",
     files: /^src\/transports\//,
-    modules: /^src\/(streams\/|core\/(errors|transport)\.ts$)/,
+    modules: /^src\/(streams\/|core\/(errors|transport|close-info)\.ts$)/,
     packages: /^(?!conec(\/|$))/,
     node: true,
   },

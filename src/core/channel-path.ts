@@ -50,7 +50,10 @@ export class PathInbox {
   }
 
   message(message: ControlMessage): void | Promise<void> {
-    if (this.#receiver !== undefined && this.#waiting.length === 0) return this.#receiver.message(message);
+    if (this.#receiver !== undefined && this.#waiting.length === 0 && !this.#delivering) {
+      const taking = this.#receiver.message(message);
+      return taking && this.#deliverAfter(taking);
+    }
     return new Promise((delivered) => {
       this.#waiting.push({ event: (receiver) => receiver.message(message), delivered });
       void this.#deliver();
@@ -80,5 +83,12 @@ export class PathInbox {
       delivered?.();
     }
     this.#delivering = false;
+  }
+
+  async #deliverAfter(taking: Promise<void>): Promise<void> {
+    this.#delivering = true;
+    await taking;
+    this.#delivering = false;
+    void this.#deliver();
   }
 }

@@ -10,6 +10,7 @@ import { IncomingQueue } from "./incoming-queue.ts";
 import { clientLimits } from "./limits.ts";
 import type { ClientLimits } from "./limits.ts";
 import { checkName } from "./metadata.ts";
+import { errorOfClose } from "./farewell.ts";
 import { Session, SessionPath } from "./session.ts";
 import type { CloseInfo, Connection, ConnectionStats, Transport } from "./transport.ts";
 import type { JsonValue, Metadata } from "../streams/message-writable.ts";
@@ -95,6 +96,7 @@ export class Client implements AsyncDisposable {
     const abort = (): void => connection.close({ closeCode: 0, reason: "The Client gave up" });
     options.signal?.addEventListener("abort", abort, { once: true });
     try {
+      options.signal?.throwIfAborted();
       const control = await session.openControlStream();
       void control.send(hello);
       const answer = await Promise.race([
@@ -267,10 +269,11 @@ async function dial(url: string | URL, { transport, signal }: ClientOptions): Pr
 
 /** Rejects when the connection ends before the welcome. */
 async function closedEarly(connection: Connection): Promise<never> {
-  const { closeCode, reason } = await connection.closed;
-  throw new ConecError(closeCode === 3 ? "refused" : "closed", `The Coordinator closed the connection: ${reason}`, {
-    remote: true,
-  });
+  const info = await connection.closed;
+  throw (
+    errorOfClose(info) ??
+    new ConecError("closed", `The Coordinator closed the connection: ${info.reason}`, { remote: true })
+  );
 }
 
 function checkId(id: string): string {

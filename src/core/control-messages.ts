@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { ConecError, conecErrorCodes, maxReasonBytes } from "./errors.ts";
+import type { ConecErrorCode } from "./errors.ts";
 import { metadataFault, nameFault } from "./metadata.ts";
 import type { JsonValue, Metadata } from "../streams/message-writable.ts";
 
@@ -20,8 +21,8 @@ const uint32 = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_
 /** Ids of channels and streams, and counts of streams. */
 const number = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
 const reason = v.pipe(v.string(), v.maxBytes(maxReasonBytes));
-/** Codes of later versions are read as the general one. */
-const errorCode = v.fallback(v.picklist(conecErrorCodes), "aborted");
+/** Codes of later versions are read as the general one for that message. */
+const errorCode = (general: ConecErrorCode) => v.fallback(v.picklist(conecErrorCodes), general);
 const json = v.custom<JsonValue>(() => true);
 const peer = v.object({ id, metadata });
 
@@ -57,21 +58,21 @@ const channel = v.object({
 });
 
 const accept = v.object({ type: v.literal("accept") });
-const refuse = v.object({ type: v.literal("refuse"), code: errorCode, reason });
+const refuse = v.object({ type: v.literal("refuse"), code: errorCode("refused"), reason });
 
 const open = v.object({ type: v.literal("open"), stream: number, name, metadata });
 const finished = v.object({ type: v.literal("finished"), stream: number });
 const abort = v.object({
   type: v.literal("abort"),
   stream: number,
-  code: errorCode,
+  code: errorCode("aborted"),
   reason,
   streamErrorCode: v.optional(uint32),
 });
 const stop = v.object({
   type: v.literal("stop"),
   stream: number,
-  code: errorCode,
+  code: errorCode("cancelled"),
   reason,
   streamErrorCode: v.optional(uint32),
 });
@@ -82,7 +83,7 @@ const close = v.object({
   closeCode: uint32,
   reason,
   /** Present when the channel did not end by somebody's wish. */
-  code: v.optional(errorCode),
+  code: v.optional(errorCode("closed")),
 });
 
 const sendChannel = v.object({

@@ -10,6 +10,7 @@ import type {
   Introduction,
 } from "./coordinator-options.ts";
 import { ConecError, toConecError } from "./errors.ts";
+import { closeInfoOf, closeSoon } from "./farewell.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
 import { coordinatorLimits } from "./limits.ts";
 import type { CoordinatorLimits } from "./limits.ts";
@@ -141,13 +142,15 @@ export class Coordinator implements AsyncDisposable {
     if (this.#closing !== undefined) return connection.close({ closeCode: 0, reason: "The Coordinator is closing" });
     if (this.#pending >= this.#limits.maxPending) {
       this.#count("limit-exceeded");
-      return connection.close({ closeCode: 2, reason: "Too many Clients are joining" });
+      return connection.close(closeInfoOf(new ConecError("limit-exceeded", "Too many Clients are joining")));
     }
     this.#pending += 1;
     try {
       await Member.admit(connection, this.#limits, (member, hello) => this.#join(member, hello));
-    } catch (error) {
-      this.#count(toConecError(error, "connection-lost").code);
+    } catch (thrown) {
+      const error = toConecError(thrown, "refused");
+      this.#count(error.code);
+      await closeSoon(connection, error);
     } finally {
       this.#pending -= 1;
     }

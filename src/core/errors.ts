@@ -147,5 +147,5 @@ function messageOf(reason: unknown): string {
 function truncateUtf8(text: string, maxBytes: number): string {
   const bytes = new Uint8Array(maxBytes);
   const { written } = new TextEncoder().encodeInto(text.slice(0, maxBytes), bytes);
-  return new TextDecoder().decode(bytes.subarray(0, written));
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(0, written));
 }

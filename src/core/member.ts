@@ -6,7 +6,8 @@ import type { ControlStream } from "./control-stream.ts";
 import type { AuthenticateRequest } from "./coordinator-options.ts";
 import { ConecError, reasonText, toConecError } from "./errors.ts";
 import type { CoordinatorLimits } from "./limits.ts";
-import { closeCodeOf, Session } from "./session.ts";
+import { closeSoon } from "./farewell.ts";
+import { Session } from "./session.ts";
 import type { SessionPath } from "./session.ts";
 import type { CloseInfo, Connection } from "./transport.ts";
 
@@ -27,7 +28,7 @@ export class Member {
 
   /**
    * Waits for the Client's hello and has `join` decide, which either calls {@link welcome} or throws: then the Client
-   * is told why and the connection is closed.
+   * is told why, and the caller closes the connection.
    *
    * @throws what `join` threw, or what went wrong before
    */
@@ -73,7 +74,6 @@ export class Member {
       const error = toConecError(thrown, "refused");
       void control?.send({ type: "refuse", code: error.code, reason: reasonText(error) });
       control?.end();
-      await closeSoon(connection, error);
       throw error;
     }
   }
@@ -154,16 +154,6 @@ export class Member {
   }
 }
 
-/** Closes a connection when what was said on it had the time to arrive, or the other end closed it first. */
-async function closeSoon(connection: Connection, error: ConecError): Promise<void> {
-  const timer = setTimeout(
-    () => connection.close({ closeCode: closeCodeOf(error), reason: reasonText(error) }),
-    farewellMs,
-  );
-  await connection.closed.then(ignore, ignore);
-  clearTimeout(timer);
-}
-
 async function inTime<T>(pending: Promise<T>, connection: Connection, ms: number, message: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<never>((_, reject) => {
@@ -180,8 +170,5 @@ async function inTime<T>(pending: Promise<T>, connection: Connection, ms: number
     clearTimeout(timer);
   }
 }
-
-/** A refused Client may take this long to read why. */
-const farewellMs = 1_000;
 
 function ignore(): void {}

@@ -3,6 +3,7 @@ import { ControlStream } from "./control-stream.ts";
 import { PathInbox } from "./channel-path.ts";
 import type { ChannelPath, ChannelPathReceiver } from "./channel-path.ts";
 import type { ControlMessage } from "./control-messages.ts";
+import { closeInfoOf, errorOfClose } from "./farewell.ts";
 import { readDataHeader } from "./data-header.ts";
 import { unrefTimeout } from "../streams/timer.ts";
 import type { BidirectionalStream, Connection } from "./transport.ts";
@@ -71,9 +72,16 @@ export class Session {
     return writable;
   }
 
+  /** The error behind an error: if the connection was closed because of one, that. */
+  async explain(error: ConecError): Promise<ConecError> {
+    if (error.source !== "connection") return error;
+    const info = await this.connection.closed.catch(ignore);
+    return (info && errorOfClose(info)) ?? error;
+  }
+
   /** Ends the connection because of what the other end did. */
   fail(error: ConecError): void {
-    this.connection.close({ closeCode: closeCodeOf(error), reason: `${error.code}: ${error.message}` });
+    this.connection.close(closeInfoOf(error));
   }
 
   async #take<T>(streams: ReadableStream<T>, handle: (stream: T) => Promise<void>): Promise<void> {
@@ -205,17 +213,12 @@ export class SessionPath implements ChannelPath {
         if (handled !== undefined) await handled;
       }
     } catch (thrown) {
-      error = toConecError(thrown, "protocol-error", { source: "channel" });
+      error = await this.session.explain(toConecError(thrown, "protocol-error", { source: "channel" }));
       if (error.code === "protocol-error") this.#control.fail(error);
     }
     this.session.removePath(this);
     this.#inbox.ended(error);
   }
-}
-
-/** The close code of a connection that is ended for `error` (docs/protocol.md). */
-export function closeCodeOf(error: ConecError): number {
-  return error.code === "protocol-error" ? 1 : error.code === "limit-exceeded" ? 2 : error.code === "refused" ? 3 : 4;
 }
 
 /** Streams that may come between the offer of a channel and its acceptance. */

@@ -90,5 +90,9 @@ export function createBytePipe({ onFirst, onEnd }: BytePipeOptions = {}): BytePi
 }
 
 function remoteError(code: "aborted" | "cancelled", message: string, reason: unknown): ConecError {
-  return new ConecError(code, message, { source: "stream", remote: true, streamErrorCode: streamErrorCodeOf(reason) ?? 0 });
+  return new ConecError(code, message, {
+    source: "stream",
+    remote: true,
+    streamErrorCode: streamErrorCodeOf(reason) ?? 0,
+  });
 }

@@ -13,7 +13,9 @@ export function toBytes(chunk: unknown): Uint8Array {
   }
   if (ArrayBuffer.isView(chunk)) return orDetached(() => viewOf(chunk));
   if (chunk instanceof ArrayBuffer) return orDetached(() => new Uint8Array(chunk));
-  throw new ConecError("invalid-argument", `A message must be a Uint8Array, not ${describe(chunk)}`, { source: "stream" });
+  throw new ConecError("invalid-argument", `A message must be a Uint8Array, not ${describe(chunk)}`, {
+    source: "stream",
+  });
 }
 
 function viewOf(chunk: ArrayBufferView): Uint8Array {
@@ -26,7 +28,10 @@ function orDetached<T>(call: () => T): T {
   try {
     return call();
   } catch (cause) {
-    throw new ConecError("invalid-argument", "The buffer of this message was detached or made smaller", { source: "stream", cause });
+    throw new ConecError("invalid-argument", "The buffer of this message was detached or made smaller", {
+      source: "stream",
+      cause,
+    });
   }
 }
 

@@ -68,7 +68,10 @@ export class FrameDecoder {
     let offset = 0;
     while (offset < chunk.length && messages.length < enough) {
       if (this.#state !== "open") throw streamError("protocol-error", "Bytes behind the end of a stream");
-      offset = this.#body === undefined ? this.#decodeHeader(chunk, offset, messages) : this.#decodeBody(chunk, offset, messages);
+      offset =
+        this.#body === undefined
+          ? this.#decodeHeader(chunk, offset, messages)
+          : this.#decodeBody(chunk, offset, messages);
     }
     return offset;
   }
@@ -100,7 +103,10 @@ export class FrameDecoder {
     if (this.#state !== "open") return offset;
     const length = h - 1;
     if (length > this.#maxMessageBytes) {
-      throw streamError("message-too-large", `A message of ${length} bytes is over the limit of ${this.#maxMessageBytes}`);
+      throw streamError(
+        "message-too-large",
+        `A message of ${length} bytes is over the limit of ${this.#maxMessageBytes}`,
+      );
     }
     if (offset + length <= chunk.length) {
       messages.push(new Uint8Array(chunk.buffer, chunk.byteOffset + offset, length));

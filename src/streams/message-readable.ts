@@ -19,14 +19,14 @@ import { pipeToForeign } from "./foreign.ts";
  * }
  * ```
  */
-export class MessageReadable extends ReadableStream<Uint8Array> {
+export class MessageReadable extends ReadableStream<Uint8Array<ArrayBuffer>> {
   readonly name: string;
   readonly metadata: Metadata;
   readonly #source: MessageSource;
 
   /** @internal Surfaces from a Channel. */
   constructor(source: MessageSource, info: Partial<MessageStreamInfo> = {}) {
-    super(source, { highWaterMark: 0 });
+    super(source as UnderlyingDefaultSource<Uint8Array<ArrayBuffer>>, { highWaterMark: 0 });
     this.#source = source;
     this.name = info.name ?? "";
     this.metadata = info.metadata ?? {};
@@ -38,30 +38,30 @@ export class MessageReadable extends ReadableStream<Uint8Array> {
    *
    * @throws ConecError what ended the stream, once the messages before it were taken
    */
-  tryRead(): Uint8Array | undefined {
-    return this.#source.tryRead();
+  tryRead(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#source.tryRead() as Uint8Array<ArrayBuffer> | undefined;
   }
 
   /** As of any ReadableStream. */
   override getReader(options: { mode: "byob" }): ReadableStreamBYOBReader;
-  override getReader(): ReadableStreamDefaultReader<Uint8Array>;
-  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<Uint8Array>;
-  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<Uint8Array> {
+  override getReader(): ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<Uint8Array<ArrayBuffer>>;
+  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<Uint8Array<ArrayBuffer>> {
     return options?.mode === undefined ? new MessageReader(this, this.#source) : super.getReader(options);
   }
 
   /** As of any ReadableStream; `destination` may be of another implementation, such as web-streams-polyfill. */
-  override pipeTo(destination: WritableStream<Uint8Array>, options?: StreamPipeOptions): Promise<void> {
+  override pipeTo(destination: WritableStream<Uint8Array<ArrayBuffer>>, options?: StreamPipeOptions): Promise<void> {
     if (isNative(destination)) return super.pipeTo(destination, options);
     return pipeToForeign(this, destination, options);
   }
 
   /** As of any ReadableStream; `transform` may be of another implementation. */
   override pipeThrough<T>(
-    transform: ReadableWritablePair<T, Uint8Array>,
+    transform: ReadableWritablePair<T, Uint8Array<ArrayBuffer>>,
     options?: StreamPipeOptions,
   ): ReadableStream<T> {
-    const { writable: foreign }: { writable: WritableStream<Uint8Array> } = transform;
+    const { writable: foreign }: { writable: WritableStream<Uint8Array<ArrayBuffer>> } = transform;
     if (isNative(foreign)) return super.pipeThrough(transform, options);
     if (this.locked || foreign.locked) throw new TypeError("A stream that is locked cannot be piped through");
     pipeToForeign(this, foreign, options).catch(() => {});
@@ -73,10 +73,10 @@ function isNative(stream: unknown): boolean {
   return stream instanceof WritableStream;
 }
 
-class MessageReader extends ReadableStreamDefaultReader<Uint8Array> {
+class MessageReader extends ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> {
   readonly #source: MessageSource;
 
-  constructor(readable: ReadableStream<Uint8Array>, source: MessageSource) {
+  constructor(readable: ReadableStream<Uint8Array<ArrayBuffer>>, source: MessageSource) {
     super(readable);
     this.#source = source;
   }

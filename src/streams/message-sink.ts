@@ -125,7 +125,8 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   /** See {@link MessageWritable.tryWrite}. */
   tryWrite(chunk: unknown): boolean {
     if (this.#error !== undefined) throw this.#error;
-    if (this.#state !== "open" || this.#ending) throw new ConecError("closed", "The stream was closed", { source: "stream" });
+    if (this.#state !== "open" || this.#ending)
+      throw new ConecError("closed", "The stream was closed", { source: "stream" });
     const message = this.#check(chunk);
     const copied = message.length <= copiedBytes;
     const full = !this.#transportReady && (!copied || this.#batchUsed >= maxBatchBytes);
@@ -207,7 +208,11 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
     await this.#lent;
     this.#lent = undefined;
     if (message.length === length || this.#state === "ended") return;
-    const error = new ConecError("invalid-argument", "The buffer of a message was detached or resized before it was sent", { source: "stream" });
+    const error = new ConecError(
+      "invalid-argument",
+      "The buffer of a message was detached or resized before it was sent",
+      { source: "stream" },
+    );
     this.#end(error, "reset");
     this.#hooks.aborted?.(error);
     throw error;
@@ -274,7 +279,8 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
       this.#reject = reject;
       // A broken transport stream is told by #transportFailed, which may wait for the reason: so does this.
       pending.then(resolve, (error: unknown) => {
-        if (this.#hooks.broken === undefined || (error instanceof ConecError && error.source !== "stream")) reject(error);
+        if (this.#hooks.broken === undefined || (error instanceof ConecError && error.source !== "stream"))
+          reject(error);
       });
     });
   }

@@ -112,7 +112,8 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
     let chunk = head;
     try {
       for (;;) {
-        while (this.#bufferedBytes >= readAheadBytes && !this.#discarding) await new Promise<void>((resolve) => (this.#resume = resolve));
+        while (this.#bufferedBytes >= readAheadBytes && !this.#discarding)
+          await new Promise<void>((resolve) => (this.#resume = resolve));
         if (chunk.length > 0 && !this.#discarding) chunk = chunk.subarray(this.#decode(chunk));
         else {
           const { value, done } = await reader.read();
@@ -136,11 +137,13 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
     } catch (thrown) {
       fault = thrown;
     }
-    for (let i = before; i < this.#messages.length; i++) this.#bufferedBytes += this.#messages[i]!.length + messageOverheadBytes;
+    for (let i = before; i < this.#messages.length; i++)
+      this.#bufferedBytes += this.#messages[i]!.length + messageOverheadBytes;
     this.#deliver();
     if (fault !== undefined) this.#pumpFailed(fault);
     else if (this.#decoder.state === "ended") this.#receivedAll();
-    else if (this.#decoder.state === "aborted") this.#broken(new ConecError("aborted", "The stream was aborted", { source: "stream", remote: true }));
+    else if (this.#decoder.state === "aborted")
+      this.#broken(new ConecError("aborted", "The stream was aborted", { source: "stream", remote: true }));
     return decoded;
   }
 

@@ -1,5 +1,5 @@
 /** ChannelState as a whole: two honest ends in any order of events, and one end against any messages at all. */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { ChannelState } from "../../src/core/channel-state.ts";
 import type { Action } from "../../src/core/channel-state.ts";
@@ -17,7 +17,10 @@ class End {
   /** How each stream that this end opened has ended. */
   readonly written = new Map<number, "open" | "confirmed" | "failed" | "aborted">();
   /** Streams of the peer, as this end's program sees them. */
-  readonly reading = new Map<number, { over: false | "received" | "cancelled" | "failed"; taken: boolean; drained: boolean; attached: boolean }>();
+  readonly reading = new Map<
+    number,
+    { over: false | "received" | "cancelled" | "failed"; taken: boolean; drained: boolean; attached: boolean }
+  >();
 
   constructor(end: 0 | 1) {
     this.end = end;

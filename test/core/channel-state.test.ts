@@ -211,7 +211,11 @@ describe("streams that the peer opens", () => {
     for (let i = 0; i < 8; i++) {
       const stream = i * 2 + 1;
       peerOpens(state, stream);
-      for (const action of [state.received(stream), state.mark(stream, "taken"), state.mark(stream, "drained")].flat()) {
+      for (const action of [
+        state.received(stream),
+        state.mark(stream, "taken"),
+        state.mark(stream, "drained"),
+      ].flat()) {
         if (action.do === "send" && action.message.type === "maxStreams") counts.push(action.message.count);
       }
     }

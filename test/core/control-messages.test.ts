@@ -1,10 +1,6 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import {
-  decodeControlMessage,
-  encodeControlMessage,
-  maxControlMessageBytes,
-} from "../../src/core/control-messages.ts";
+import { decodeControlMessage, encodeControlMessage, maxControlMessageBytes } from "../../src/core/control-messages.ts";
 import type { ControlMessage } from "../../src/core/control-messages.ts";
 import { ConecError } from "../../src/core/errors.ts";
 import { readVectors } from "../vectors/read-vectors.ts";
@@ -54,7 +50,9 @@ test("the message of a fault is short, whatever came", () => {
 
 test("nesting as deep as a message can hold neither throws otherwise nor is let into metadata", () => {
   const deep = (open: string, close: string): string =>
-    open.repeat(maxControlMessageBytes / 2 / open.length) + "1" + close.repeat(maxControlMessageBytes / 2 / open.length);
+    open.repeat(maxControlMessageBytes / 2 / open.length) +
+    "1" +
+    close.repeat(maxControlMessageBytes / 2 / open.length);
   for (const value of [deep("[", "]"), deep('{"a":', "}")]) {
     expect(faultOf(utf8.encode(`{"type":"open","stream":1,"name":"","metadata":{"a":${value}}}`))).toBeDefined();
     expect(faultOf(utf8.encode(value))).toBeDefined();

@@ -1,6 +1,13 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ConecError, maxReasonBytes, reasonText, streamErrorCodeOf, toConecError } from "../../src/core/errors.ts";
+import {
+  ConecError,
+  describeReason,
+  maxReasonBytes,
+  reasonText,
+  streamErrorCodeOf,
+  toConecError,
+} from "../../src/core/errors.ts";
 
 const utf8 = new TextEncoder();
 
@@ -18,6 +25,7 @@ describe("reasonText", () => {
     ["a function", () => "why", ""],
     ["a symbol", Symbol("why"), ""],
     ["an empty string", "", ""],
+    ["a string that begins with a byte order mark", "\ufeffwhy", "\ufeffwhy"],
   ])("of %s", (_, reason, text) => expect(reasonText(reason)).toBe(text));
 
   test.each([
@@ -74,7 +82,8 @@ test.each([
 });
 
 test("what carries no streamErrorCode has none", () => {
-  for (const reason of [undefined, null, "text", 5, {}, new Error("why")]) expect(streamErrorCodeOf(reason)).toBeUndefined();
+  for (const reason of [undefined, null, "text", 5, {}, new Error("why")])
+    expect(streamErrorCodeOf(reason)).toBeUndefined();
 });
 
 describe("toConecError", () => {
@@ -101,4 +110,26 @@ test("a ConecError has a name, defaults, and no cause unless one was given", () 
   expect(error).toMatchObject({ name: "ConecError", source: "connection", remote: false, streamErrorCode: undefined });
   expect("cause" in error).toBe(false);
   expect(String(error)).toBe("ConecError: too late");
+});
+
+test.each([
+  ["a text", "why", { code: "aborted", reason: "why" }],
+  ["nothing", undefined, { code: "aborted", reason: "" }],
+  [
+    "an error with a streamErrorCode",
+    Object.assign(new Error("why"), { streamErrorCode: 7 }),
+    { code: "aborted", reason: "why", streamErrorCode: 7 },
+  ],
+  [
+    "an error of this end",
+    new ConecError("invalid-argument", "why", { source: "stream" }),
+    { code: "invalid-argument", reason: "why" },
+  ],
+  [
+    "an error that came from another end",
+    new ConecError("cancelled", "why", { remote: true, streamErrorCode: 3 }),
+    { code: "aborted", reason: "why", streamErrorCode: 3 },
+  ],
+])("%s is described for the other end", (_, reason, described) => {
+  expect(describeReason(reason, "aborted")).toEqual(described);
 });

@@ -6,13 +6,13 @@ describe.each([
   ["a Coordinator", coordinatorLimits],
 ] as const)("the limits of %s", (_, check) => {
   test("have defaults", () => {
-    expect(check()).toMatchObject({ streamsPerChannel: 256, maxMessageBytes: 16 * 1024 * 1024 });
+    expect(check()).toMatchObject({ maxMessageBytes: 16 * 1024 * 1024, pairTimeoutMs: 10_000 });
     expect(check({ maxMessageBytes: undefined } as never)).toEqual(check());
   });
 
   test("are taken as given, and the defaults stay", () => {
     expect(check({ maxMessageBytes: 1 }).maxMessageBytes).toBe(1);
-    expect(check({ streamsPerChannel: 2 ** 31 - 1 }).streamsPerChannel).toBe(2 ** 31 - 1);
+    expect(check({ maxMessageBytes: 2 ** 31 - 1 }).maxMessageBytes).toBe(2 ** 31 - 1);
     expect(check().maxMessageBytes).toBe(16 * 1024 * 1024);
   });
 
@@ -26,4 +26,11 @@ describe.each([
     const given = JSON.parse(`{"${key}":1}`) as object;
     expect(() => check(given)).toThrow(expect.objectContaining({ code: "invalid-argument" }));
   });
+});
+
+test("how many streams a channel has is for the Coordinator to say", () => {
+  expect(coordinatorLimits({ streamsPerChannel: 3 }).streamsPerChannel).toBe(3);
+  expect(() => clientLimits({ streamsPerChannel: 3 } as never)).toThrow(
+    expect.objectContaining({ code: "invalid-argument" }),
+  );
 });

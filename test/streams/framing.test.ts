@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ConecError } from "../../src/core/errors.ts";
 import { abortMarker, endMarker, FrameDecoder, headerLength, writeHeader } from "../../src/streams/framing.ts";

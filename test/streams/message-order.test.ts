@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { MessageReadable } from "../../src/streams/message-readable.ts";
 import type { MessageWritable } from "../../src/streams/message-writable.ts";
@@ -58,9 +58,9 @@ async function writeAll(writable: MessageWritable, ops: WriteOp[]): Promise<Uint
 async function readAll(readable: MessageReadable, ops: ReadOp[]): Promise<Uint8Array[]> {
   const got: Uint8Array[] = [];
   let reader = readable.getReader();
-  let ended = false;
+  const state = { ended: false };
   const take = ({ value, done }: ReadableStreamReadResult<Uint8Array>): void => {
-    if (done) ended = true;
+    if (done) state.ended = true;
     else got.push(value);
   };
   const tryTake = (): boolean => {
@@ -68,7 +68,7 @@ async function readAll(readable: MessageReadable, ops: ReadOp[]): Promise<Uint8A
     if (message !== undefined) got.push(message);
     return message !== undefined;
   };
-  while (!ended) {
+  while (!state.ended) {
     for (const op of [...ops, "read"]) {
       if (op === "read") take(await reader.read());
       else if (op === "twoReads") for (const result of await Promise.all([reader.read(), reader.read()])) take(result);

@@ -150,9 +150,7 @@ describe("cancel reaches the writer with text and code", () => {
   test("while messages wait to be read, and the writer is blocked", async () => {
     const { writable, readable } = createMessagePipe();
     const writer = writable.getWriter();
-    const writes = Array.from({ length: 40 }, () =>
-      writer.write(patterned(10_000)).catch((error: unknown) => error),
-    );
+    const writes = Array.from({ length: 40 }, () => writer.write(patterned(10_000)).catch((error: unknown) => error));
     await turns();
     await readable.cancel(reason);
     expect((await Promise.all(writes)).at(-1)).toMatchObject(told);
@@ -266,7 +264,10 @@ test("what comes behind a fault is read and thrown away, so that the transport's
   const bytes = createBytePipe();
   const readable = attach(bytes.readable, { maxMessageBytes: 10 });
   const writer = bytes.writable.getWriter();
-  const writes = [writer.write(fromHex("4042")), ...Array.from({ length: 20 }, () => writer.write(new Uint8Array(30_000)))];
+  const writes = [
+    writer.write(fromHex("4042")),
+    ...Array.from({ length: 20 }, () => writer.write(new Uint8Array(30_000))),
+  ];
   await expect(readable.getReader().read()).rejects.toMatchObject({ code: "message-too-large" });
   await Promise.all(writes);
   await writer.close();

@@ -295,7 +295,15 @@ test("other views and buffers are taken as their bytes", async () => {
   void writer.write(shared);
   void writer.write(shrunk(8, 4, 2));
   await writer.close();
-  expect((await collected).map(toHex)).toEqual(["020304", "04050607", "0001020304050607", "0506", "ff", "0809", "0000"]);
+  expect((await collected).map(toHex)).toEqual([
+    "020304",
+    "04050607",
+    "0001020304050607",
+    "0506",
+    "ff",
+    "0809",
+    "0000",
+  ]);
 });
 
 test("a message whose buffer is detached before it has left is never sent as another one", async () => {

@@ -1,3 +1,4 @@
+import { checkCloseInfo } from "../../core/close-info.ts";
 import { ConecError } from "../../core/errors.ts";
 import type {
   Address,
@@ -60,9 +61,9 @@ class MemoryConnection implements Connection {
     return pipe.writable;
   }
 
-  close({ closeCode = 0, reason = "" }: Partial<CloseInfo> = {}): void {
+  close(given?: Partial<CloseInfo>): void {
+    const info = checkCloseInfo(given);
     if (!this.#open) return;
-    const info = { closeCode, reason };
     this.#end(info, false);
     this.#other.#end(info, true);
   }

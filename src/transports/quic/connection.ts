@@ -1,6 +1,6 @@
-import { ConecError, reasonText } from "../../core/errors.ts";
+import { checkCloseInfo } from "../../core/close-info.ts";
+import { ConecError } from "../../core/errors.ts";
 import type { BidirectionalStream, CloseInfo, Connection, ConnectionStats, Remote } from "../../core/transport.ts";
-import { assertRange } from "./binding.ts";
 import type { ConnectionEnd } from "./connection-end.ts";
 import type { Driver } from "./driver.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
@@ -61,8 +61,7 @@ export class QuicConnection implements Connection {
   }
 
   close(info: Partial<CloseInfo> = {}): void {
-    const closeCode = assertRange("closeCode", info.closeCode ?? 0, 0, 0xffff_ffff);
-    this.#driver.close({ closeCode, reason: reasonText(info.reason ?? "") });
+    this.#driver.close(checkCloseInfo(info));
   }
 
   async getStats(): Promise<ConnectionStats> {

@@ -2,7 +2,8 @@ import { hkdfSync } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 
-import { ConecError, reasonText } from "../../core/errors.ts";
+import { checkCloseInfo } from "../../core/close-info.ts";
+import { ConecError } from "../../core/errors.ts";
 import type { Address, CloseInfo, Connection, Listener } from "../../core/transport.ts";
 import { Acceptor } from "./acceptor.ts";
 import type { QuicListenerStats } from "./acceptor.ts";
@@ -128,8 +129,7 @@ class UdpListener implements QuicListener {
   }
 
   async close(info: Partial<CloseInfo> = {}): Promise<void> {
-    const closeCode = assertRange("closeCode", info.closeCode ?? 0, 0, 0xffff_ffff);
-    this.#acceptor.stop({ closeCode, reason: reasonText(info.reason ?? "") });
+    this.#acceptor.stop(checkCloseInfo(info));
     this.#incoming.close();
     await this.#endpoint.close();
     this.#resolveClosed();
