@@ -26,6 +26,8 @@ export interface ChannelEndOptions {
   /** For each end: the number of data streams it may have opened. */
   maxStreams: readonly [number, number];
   limits: ChannelLimits;
+  /** Whether this end goes through a Coordinator to another party. */
+  relayed: boolean;
 }
 
 /** Figures of one channel end, since it was opened here. */
@@ -58,7 +60,7 @@ export class ChannelEnd {
   #settleClosed!: { resolve: (info: CloseInfo) => void; reject: (error: ConecError) => void };
   #settlePassed: { resolve: () => void; reject: (error: ConecError) => void } | undefined;
 
-  constructor({ path, end, peer, metadata, opened, maxStreams, limits }: ChannelEndOptions) {
+  constructor({ path, end, peer, metadata, opened, maxStreams, limits, relayed }: ChannelEndOptions) {
     this.path = path;
     this.metadata = metadata;
     this.#peer = peer;
@@ -67,6 +69,7 @@ export class ChannelEnd {
       end,
       maxStreams,
       streamLimit: limits.streamsPerChannel,
+      relayed,
       ...(opened && { opened }),
     });
     const apply = (actions: readonly Action[]): void => void this.#apply(actions);
@@ -80,6 +83,7 @@ export class ChannelEnd {
       stream: (stream, source) => this.#incoming.pair(stream, source),
       ended: (error) => this.#pathEnded(error),
     });
+    apply(state.begin());
   }
 
   get peer(): Peer {

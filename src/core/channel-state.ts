@@ -32,6 +32,8 @@ export interface ChannelStateOptions {
   maxStreams: readonly [number, number];
   /** How many data streams the peer may have open or unread at once. */
   streamLimit: number;
+  /** Whether this end goes through a Coordinator, which may put another peer at the far end. */
+  relayed?: boolean;
 }
 
 /** What is still missing until a stream from the peer counts as done with. */
@@ -49,6 +51,7 @@ interface Incoming {
 export class ChannelState {
   readonly #end: 0 | 1;
   readonly #streamLimit: number;
+  readonly #relayed: boolean;
   /** Data streams opened by this end and not yet confirmed or failed. */
   readonly #outgoing = new Set<number>();
   readonly #incoming = new Map<number, Incoming>();
@@ -60,9 +63,10 @@ export class ChannelState {
   #passing = false;
   #over = false;
 
-  constructor({ end, opened = [0, 0], maxStreams, streamLimit }: ChannelStateOptions) {
+  constructor({ end, opened = [0, 0], maxStreams, streamLimit, relayed = false }: ChannelStateOptions) {
     this.#end = end;
     this.#streamLimit = streamLimit;
+    this.#relayed = relayed;
     this.#opened = opened[end];
     this.#peerOpened = opened[1 - end]!;
     this.#peerDone = this.#peerOpened;
@@ -77,6 +81,11 @@ export class ChannelState {
 
   get openStreams(): { outgoing: number; incoming: number } {
     return { outgoing: this.#outgoing.size, incoming: this.#incoming.size };
+  }
+
+  /** This end has been taken over: the credit that its former holder had not given back is given back. */
+  begin(): Action[] {
+    return this.#grant();
   }
 
   /** Opens a data stream; only while {@link mayOpen}. */
@@ -165,7 +174,7 @@ export class ChannelState {
         this.#maxStreams = message.count;
         return [{ do: "credit" }];
       case "peer":
-        return [{ do: "peer", peer: message.peer }];
+        return this.#relayed ? [{ do: "peer", peer: message.peer }] : fault("Only a passed channel changes its peer");
       case "accept":
       case "refuse":
         return this.#receivePassed(message);
@@ -224,6 +233,10 @@ export class ChannelState {
     if (!incoming.over || !incoming.taken || !incoming.drained) return [];
     this.#incoming.delete(stream);
     this.#peerDone += 1;
+    return this.#grant();
+  }
+
+  #grant(): Action[] {
     const grant = this.#peerDone + this.#streamLimit;
     if (grant - this.#granted < Math.max(1, this.#streamLimit / 4)) return [];
     this.#granted = grant;

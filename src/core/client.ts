@@ -8,8 +8,8 @@ import type { ControlStream } from "./control-stream.ts";
 import { ConecError, reasonText, toConecError } from "./errors.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
 import { clientLimits } from "./limits.ts";
-import type { ClientLimits } from "./limits.ts";
-import { checkName } from "./metadata.ts";
+import type { ChannelLimits, ClientLimits } from "./limits.ts";
+import { checkId } from "./metadata.ts";
 import { errorOfClose } from "./farewell.ts";
 import { Session, SessionPath } from "./session.ts";
 import type { CloseInfo, Connection, ConnectionStats, Transport } from "./transport.ts";
@@ -62,7 +62,7 @@ export class Client implements AsyncDisposable {
   /** Resolves when either side closed the connection, rejects with a ConecError when it broke. Never unhandled. */
   readonly closed: Promise<CloseInfo>;
   readonly #session: Session;
-  readonly #limits: ClientLimits;
+  readonly #limits: ClientLimits & ChannelLimits;
   readonly #accept: ClientOptions["accept"];
   readonly #incoming: IncomingQueue<Channel>;
   readonly #host: ChannelHost;
@@ -122,14 +122,14 @@ export class Client implements AsyncDisposable {
   private constructor(
     session: Session,
     control: ControlStream,
-    { id, coordinator, maxStreams }: ControlMessageOf<"welcome">,
+    { id, coordinator, streamLimit }: ControlMessageOf<"welcome">,
     limits: ClientLimits,
     accept: ClientOptions["accept"],
   ) {
     const { connection } = session;
     this.id = id;
     this.#session = session;
-    this.#limits = limits;
+    this.#limits = { ...limits, streamsPerChannel: streamLimit };
     this.#accept = accept;
     this.#incoming = new IncomingQueue();
     this.#host = {
@@ -145,15 +145,13 @@ export class Client implements AsyncDisposable {
       end: 0,
       peer: coordinator,
       metadata: {},
-      maxStreams: [maxStreams, maxStreams],
-      limits: { ...limits, streamsPerChannel: maxStreams },
+      maxStreams: [streamLimit, streamLimit],
+      limits: this.#limits,
+      relayed: false,
     });
     this.coordinator = new Channel(end, this.#host);
-    this.closed = connection.closed;
-    end.closed.then(
-      (info) => connection.close(info),
-      (error: ConecError) => connection.close({ closeCode: 0, reason: error.message }),
-    );
+    this.closed = this.#ended(end);
+    this.closed.catch(ignore);
     connection.closed.catch(ignore).finally(() => this.#incoming.close());
   }
 
@@ -188,6 +186,23 @@ export class Client implements AsyncDisposable {
   /** Passed channels that are open here. */
   readonly #channels = new Set<Channel>();
 
+  /** The connection ends with the channel that is shared with the Coordinator, and for the same reason. */
+  async #ended(end: ChannelEnd): Promise<CloseInfo> {
+    const { connection } = this.#session;
+    try {
+      const info = await end.closed;
+      connection.close(info);
+      await connection.closed.catch(ignore);
+      return info;
+    } catch (thrown) {
+      const error = thrown as ConecError;
+      if (error.source === "connection" && error.code === "closed") return await connection.closed;
+      connection.close({ closeCode: 0, reason: error.message });
+      await connection.closed.catch(ignore);
+      throw error;
+    }
+  }
+
   async #offered(control: ControlStream): Promise<void> {
     try {
       const offer = await control.expect(["channel"], this.#limits.pairTimeoutMs);
@@ -214,7 +229,6 @@ export class Client implements AsyncDisposable {
   }
 
   #open(path: SessionPath, { end, peer, metadata, opened, maxStreams }: ControlMessageOf<"channel">): void {
-    const streamsPerChannel = Math.max(1, maxStreams[1 - end]! - opened[1 - end]!);
     const channelEnd = new ChannelEnd({
       path,
       end,
@@ -222,7 +236,8 @@ export class Client implements AsyncDisposable {
       metadata,
       opened,
       maxStreams,
-      limits: { ...this.#limits, streamsPerChannel },
+      limits: this.#limits,
+      relayed: true,
     });
     const channel = new Channel(channelEnd, {
       ...this.#host,
@@ -274,11 +289,6 @@ async function closedEarly(connection: Connection): Promise<never> {
     errorOfClose(info) ??
     new ConecError("closed", `The Coordinator closed the connection: ${info.reason}`, { remote: true })
   );
-}
-
-function checkId(id: string): string {
-  if (checkName(id, "An id") === "") throw new ConecError("invalid-argument", "An id must not be empty");
-  return id;
 }
 
 function checkCredentials(credentials: JsonValue): JsonValue {

@@ -2,15 +2,15 @@ import { ConecError } from "./errors.ts";
 import { decodeControlMessage, encodeControlMessage, maxControlMessageBytes } from "./control-messages.ts";
 import type { ControlMessage, ControlMessageOf } from "./control-messages.ts";
 import type { BidirectionalStream } from "./transport.ts";
-import { MessageReadable } from "../streams/message-readable.ts";
 import { MessageSink } from "../streams/message-sink.ts";
 import { MessageSource } from "../streams/message-source.ts";
 
 /** Control messages over one bidirectional transport stream: a message stream each way. */
 export class ControlStream {
   readonly #sink: MessageSink;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #source: MessageSource;
+  /** The {@link receive} that waits. */
+  #receiving: { resolve: (bytes: Uint8Array | undefined) => void; reject: (error: unknown) => void } | undefined;
   /** Messages that the transport has yet to take. */
   readonly #queue: Uint8Array[] = [];
   #queuedBytes = 0;
@@ -21,8 +21,13 @@ export class ControlStream {
   constructor(stream: BidirectionalStream, head: Uint8Array = new Uint8Array(0)) {
     this.#sink = new MessageSink(stream.writable, { maxMessageBytes: maxControlMessageBytes });
     this.#source = new MessageSource({ maxMessageBytes: maxControlMessageBytes });
-    this.#reader = new MessageReadable(this.#source).getReader();
-    this.#reader.closed.catch(ignore);
+    // No ReadableStream in between: every channel has a control stream, and most of the time it is idle.
+    this.#source.start({
+      enqueue: (bytes) => this.#receiving?.resolve(bytes),
+      close: () => this.#receiving?.resolve(undefined),
+      error: (error) => this.#receiving?.reject(error),
+      desiredSize: 0,
+    });
     this.#source.attach({ head, readable: stream.readable });
   }
 
@@ -54,8 +59,13 @@ export class ControlStream {
    * @throws ConecError `protocol-error` and what the transport ended with
    */
   async receive(): Promise<ControlMessage | undefined> {
-    const { value, done } = await this.#reader.read();
-    return done ? undefined : decodeControlMessage(value);
+    const bytes = await new Promise<Uint8Array | undefined>((resolve, reject) => {
+      this.#receiving = { resolve, reject };
+      if (!this.#source.over) this.#source.pull();
+      else if (this.#source.failure === undefined) resolve(undefined);
+      else reject(this.#source.failure);
+    });
+    return bytes === undefined ? undefined : decodeControlMessage(bytes);
   }
 
   /**

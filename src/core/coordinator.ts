@@ -15,7 +15,7 @@ import { IncomingQueue } from "./incoming-queue.ts";
 import { coordinatorLimits } from "./limits.ts";
 import type { CoordinatorLimits } from "./limits.ts";
 import { Member } from "./member.ts";
-import { checkMetadata, checkName } from "./metadata.ts";
+import { checkId, checkMetadata } from "./metadata.ts";
 import { Switchboard } from "./switchboard.ts";
 import type { CloseInfo, Connection, Listener } from "./transport.ts";
 
@@ -49,7 +49,7 @@ export class Coordinator implements AsyncDisposable {
   constructor(options: CoordinatorOptions = {}) {
     this.#options = options;
     this.#limits = coordinatorLimits(options.limits);
-    this.#self = { id: checkName(options.id ?? "coordinator", "An id"), metadata: {} };
+    this.#self = { id: checkId(options.id ?? "coordinator"), metadata: {} };
     this.closed = new Promise((resolve) => (this.#settleClosed = resolve));
     this.#switchboard = new Switchboard({
       limits: this.#limits,
@@ -159,7 +159,7 @@ export class Coordinator implements AsyncDisposable {
   /** Decides on a Client's hello. What it throws, the Client is told. */
   async #join(member: Member, request: AuthenticateRequest): Promise<void> {
     const identity = (await this.#options.authenticate?.(request)) ?? {};
-    const id = checkName(identity.id ?? request.requestedId ?? crypto.randomUUID(), "An id");
+    const id = checkId(identity.id ?? request.requestedId ?? crypto.randomUUID());
     const peer = { id, metadata: checkMetadata(identity.metadata) };
     this.#checkOpen();
     const old = this.#members.get(id);

@@ -123,8 +123,8 @@ export function streamErrorCodeOf(reason: unknown): number | undefined {
 }
 
 /**
- * A reason as it travels in a control message: its code (that of a ConecError that came about here, else `fallback`),
- * its text, and its `streamErrorCode` if it has one.
+ * A reason as it travels in a control message: its code (that of a ConecError which says what was wrong with the stream,
+ * else `fallback`), its text, and its `streamErrorCode` if it has one.
  */
 export function describeReason(
   reason: unknown,
@@ -132,11 +132,21 @@ export function describeReason(
 ): { code: ConecErrorCode; reason: string; streamErrorCode?: number } {
   const streamErrorCode = streamErrorCodeOf(reason);
   return {
-    code: reason instanceof ConecError && !reason.remote ? reason.code : fallback,
+    code: reason instanceof ConecError && faults.has(reason.code) ? reason.code : fallback,
     reason: reasonText(reason),
     ...(streamErrorCode === undefined ? {} : { streamErrorCode }),
   };
 }
+
+const faults: ReadonlySet<ConecErrorCode> = new Set([
+  "truncated",
+  "message-too-large",
+  "refused",
+  "limit-exceeded",
+  "timeout",
+  "protocol-error",
+  "invalid-argument",
+]);
 
 function messageOf(reason: unknown): string {
   if (typeof reason !== "object" || reason === null) return "";

@@ -32,6 +32,8 @@ export interface CoordinatorLimits extends ChannelLimits {
   authenticateTimeoutMs: number;
   /** Passed channels that one Client may have at once; more are not offered. Default 32. */
   channelsPerClient: number;
+  /** Channels that Clients handed to the Coordinator and that the program has not taken; more are refused. Default 256. */
+  passedChannels: number;
   /** How long a Client may take to accept a channel. Default 10 s. */
   acceptTimeoutMs: number;
 }
@@ -57,6 +59,7 @@ export function coordinatorLimits(limits: Partial<CoordinatorLimits> = {}): Coor
     maxPending: 256,
     authenticateTimeoutMs: 5_000,
     channelsPerClient: 32,
+    passedChannels: 256,
     acceptTimeoutMs: 10_000,
   });
 }

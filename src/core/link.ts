@@ -48,7 +48,8 @@ export class Link {
   /** What one side sent while nobody held the other. */
   readonly #waiting: [(() => void)[], (() => void)[]] = [[], []];
   #settle!: { resolve: (info: CloseInfo) => void; reject: (error: ConecError) => void };
-  #over = false;
+  /** What the ends were told, or are to be told, once the channel is over. */
+  #farewell: ControlMessage | undefined;
   #streamsForwarded = 0;
 
   constructor(options: LinkOptions) {
@@ -67,7 +68,7 @@ export class Link {
   }
 
   get over(): boolean {
-    return this.#over;
+    return this.#farewell !== undefined;
   }
 
   /** For each side: streams opened so far, and how many may be opened; for whoever takes an end over. */
@@ -104,7 +105,7 @@ export class Link {
     const taken = this.#sides[side].peer !== undefined;
     this.#sides[side].path = path;
     this.#sides[side].peer = peer;
-    if (this.#over) return path.end();
+    if (this.over) return this.dismiss(path);
     path.attach({
       message: (message) => this.#message(side, message),
       stream: (stream, source) => this.#stream(side, stream, source),
@@ -123,21 +124,27 @@ export class Link {
 
   /** The end of this side goes on where it was before {@link freeze}. */
   thaw(side: Side, path: ChannelPath): void {
-    if (this.#over) return;
+    if (this.over) return this.dismiss(path);
     this.#sides[side].path = path;
     for (const deliver of this.#waiting[otherSide(side)].splice(0)) deliver();
   }
 
+  /** Tells whoever is behind a path that came too late how the channel ended. */
+  dismiss(path: ChannelPath): void {
+    void path.send(this.#farewell!);
+    path.end();
+  }
+
   /** Ends the channel at both ends. The first call counts. */
   close(info: CloseInfo, error?: ConecError): void {
-    if (this.#over) return;
+    if (this.over) return;
     const message = closeMessage(info, error);
     for (const { path } of this.#sides) void path?.send(message);
     this.#finish(info, error);
   }
 
   #message(side: Side, message: ControlMessage): void | Promise<void> {
-    if (this.#over) return;
+    if (this.over) return;
     switch (message.type) {
       case "open":
       case "finished":
@@ -193,7 +200,7 @@ export class Link {
   }
 
   #stream(side: Side, stream: number, source: ByteSource): void {
-    if (this.#over) return void discard(source.readable);
+    if (this.over) return void discard(source.readable);
     void this.#deliver(side, () => void this.#forward(side, stream, source));
   }
 
@@ -228,7 +235,7 @@ export class Link {
   }
 
   #ended(side: Side, path: ChannelPath, error?: ConecError): void {
-    if (this.#over || (this.#sides[side].path !== path && this.#sides[side].path !== undefined)) return;
+    if (this.over || (this.#sides[side].path !== path && this.#sides[side].path !== undefined)) return;
     const reason =
       error === undefined ? "The peer ended the channel without a close" : `The peer is gone: ${error.message}`;
     this.#sides[side].path = undefined;
@@ -239,8 +246,8 @@ export class Link {
   }
 
   #finish(info: CloseInfo, error?: ConecError): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.over) return;
+    this.#farewell = closeMessage(info, error);
     for (const side of this.#sides) side.path?.end();
     for (const waiting of this.#waiting) waiting.length = 0;
     unrefTimeout(this.#options.drainTimeoutMs, () =>

@@ -90,15 +90,16 @@ export class Member {
   welcome(peer: Peer, coordinator: Peer): ChannelEnd {
     this.peer = peer;
     const limits = this.#limits;
-    const maxStreams = limits.streamsPerChannel;
-    void this.#control.send({ type: "welcome", version: protocolVersion, ...peer, coordinator, maxStreams });
+    const streamLimit = limits.streamsPerChannel;
+    void this.#control.send({ type: "welcome", version: protocolVersion, ...peer, coordinator, streamLimit });
     const end = new ChannelEnd({
       path: this.#session.addPath(0, this.#control),
       end: 1,
       peer,
       metadata: {},
-      maxStreams: [maxStreams, maxStreams],
+      maxStreams: [streamLimit, streamLimit],
       limits,
+      relayed: false,
     });
     end.closed.then(
       (info) => this.connection.close(info),

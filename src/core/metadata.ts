@@ -52,6 +52,16 @@ export function checkName(value: unknown, what: string): string {
   return value as string;
 }
 
+/**
+ * An id of a party that a program gave.
+ *
+ * @throws ConecError `invalid-argument`
+ */
+export function checkId(value: unknown): string {
+  if (checkName(value, "An id") !== "") return value as string;
+  throw new ConecError("invalid-argument", "An id must not be empty", { source: "channel" });
+}
+
 /** C0 and C1 controls, line and paragraph separators, bidirectional controls, lone surrogates. */
 const forbiddenCharacters =
   // oxlint-disable-next-line no-control-regex -- these are what it looks for

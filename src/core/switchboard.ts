@@ -115,6 +115,7 @@ export class Switchboard {
       opened: link.opened,
       maxStreams: link.maxStreams,
       limits: this.#options.limits,
+      relayed: true,
     });
     const channel = new Channel(end, this.#options.host);
     this.#ports.set(channel, { link, side });
@@ -126,7 +127,7 @@ export class Switchboard {
   async #offer(link: Link, side: Side, member: Member, peer: Peer, metadata: Metadata): Promise<void> {
     const path = await member.offer({ end: side, peer, metadata, opened: link.opened, maxStreams: link.maxStreams });
     if (link.over) {
-      path.end();
+      link.dismiss(path);
       throw await link.closed.then(
         ({ reason }) => new ConecError("closed", `The channel was closed: ${reason}`, { source: "channel" }),
         (error: ConecError) => error,
@@ -172,7 +173,9 @@ export class Switchboard {
       });
       if (allowed !== true) throw new ConecError("refused", "The Coordinator does not allow it");
       if (to instanceof Member) await this.#handOver(link, side, to, metadata, path);
-      else this.passed.push(this.#openPort(link, side, link.peer(otherSide(side)) ?? this.#options.self, metadata));
+      else if (this.passed.unread >= this.#options.limits.passedChannels) {
+        throw new ConecError("limit-exceeded", "The Coordinator takes no more channels for now");
+      } else this.passed.push(this.#openPort(link, side, link.peer(otherSide(side)) ?? this.#options.self, metadata));
       await path.send({ type: "accept" });
       path.end();
     } catch (thrown) {

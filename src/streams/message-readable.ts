@@ -26,7 +26,7 @@ export class MessageReadable extends ReadableStream<Uint8Array<ArrayBuffer>> {
 
   /** @internal Surfaces from a Channel. */
   constructor(source: MessageSource, info: Partial<MessageStreamInfo> = {}) {
-    super(source as UnderlyingDefaultSource<Uint8Array<ArrayBuffer>>, { highWaterMark: 0 });
+    super(source, { highWaterMark: 0 });
     this.#source = source;
     this.name = info.name ?? "";
     this.metadata = info.metadata ?? {};
@@ -51,7 +51,10 @@ export class MessageReadable extends ReadableStream<Uint8Array<ArrayBuffer>> {
   }
 
   /** As of any ReadableStream; `destination` may be of another implementation, such as web-streams-polyfill. */
-  override pipeTo(destination: WritableStream<Uint8Array<ArrayBuffer>>, options?: StreamPipeOptions): Promise<void> {
+  override pipeTo(
+    destination: WritableStream<Uint8Array<ArrayBuffer>> | WritableStream<Uint8Array>,
+    options?: StreamPipeOptions,
+  ): Promise<void> {
     if (isNative(destination)) return super.pipeTo(destination, options);
     return pipeToForeign(this, destination, options);
   }

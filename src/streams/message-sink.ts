@@ -205,8 +205,11 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   async #writeUncopied(message: Uint8Array): Promise<void> {
     const { length } = message;
     this.#lent = this.#writer.write(message);
-    await this.#lent;
-    this.#lent = undefined;
+    try {
+      await this.#lent;
+    } finally {
+      this.#lent = undefined;
+    }
     if (message.length === length || this.#state === "ended") return;
     const error = new ConecError(
       "invalid-argument",

@@ -54,6 +54,15 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
     this.#decoder = new FrameDecoder(options.maxMessageBytes);
   }
 
+  /** True when everything was taken, or the stream has failed: then with {@link failure}. */
+  get over(): boolean {
+    return this.#state === "closed";
+  }
+
+  get failure(): ConecError | undefined {
+    return this.#failure;
+  }
+
   start(controller: ReadableStreamDefaultController<Uint8Array>): void {
     this.#controller = controller;
   }

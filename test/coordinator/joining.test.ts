@@ -92,7 +92,7 @@ describe.each([memoryKind, quicKind])("joining over $name", (kind) => {
     const clients = await Promise.all(Array.from({ length: 40 }, (_, i) => hub.join(`client ${i}`)));
     expect(hub.coordinator.clients.size).toBe(40);
     await Promise.all(clients.slice(0, 39).map((client) => client.close()));
-    await Promise.all(clients.slice(0, 39).map((client) => hub.coordinator.clients.get(client.id)?.closed));
+    for (const { id } of clients.slice(0, 39)) await hub.coordinator.clients.get(id)?.closed;
     expect((await next(hub.coordinator.incomingChannels)).peer.id).toBe("client 39");
     await hub.close();
   });
@@ -153,7 +153,7 @@ describe.each([memoryKind, quicKind])("joining over $name", (kind) => {
       ["begins with something else", (connection) => sendControl(connection, frame({ type: "accept" }))],
       [
         "speaks no version of ours",
-        (connection) => sendControl(connection, frame({ ...hello, versions: [99] } as ControlMessage)),
+        (connection) => sendControl(connection, frame({ type: "hello", versions: [99] })),
       ],
       ["says hello twice", (connection) => sendControl(connection, frame(hello), frame(hello))],
       [

@@ -34,7 +34,14 @@ export function anyControlMessage(number: fc.Arbitrary<number> = fc.maxSafeNat()
       },
       { requiredKeys: ["type", "versions"] },
     ),
-    fc.record({ type: type("welcome"), version: uint32, id, metadata, coordinator: peer, maxStreams: number }),
+    fc.record({
+      type: type("welcome"),
+      version: uint32,
+      id,
+      metadata,
+      coordinator: peer,
+      streamLimit: number.map((limit) => Math.max(1, limit)),
+    }),
     fc.record({
       type: type("channel"),
       channel: number,

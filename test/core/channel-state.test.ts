@@ -256,9 +256,18 @@ describe("the channel", () => {
     expect(create().receive({ type: "goaway", reason: "" })).toEqual([]);
   });
 
-  test("is told of a new peer", () => {
+  test("is told of a new peer if it was passed, else that is a fault", () => {
     const peer = { id: "carol", metadata: {} };
-    expect(create().receive({ type: "peer", peer })).toEqual([{ do: "peer", peer }]);
+    const relayed = new ChannelState({ end: 0, maxStreams: [4, 4], streamLimit: 4, relayed: true });
+    expect(relayed.receive({ type: "peer", peer })).toEqual([{ do: "peer", peer }]);
+    expect(create().receive({ type: "peer", peer })).toMatchObject(faulty);
+  });
+
+  test("gives back the credit that its former holder did not", () => {
+    const taken = new ChannelState({ end: 0, opened: [0, 3], maxStreams: [4, 4], streamLimit: 4 });
+    expect(taken.begin()).toEqual([{ do: "send", message: { type: "maxStreams", count: 7 } }]);
+    expect(taken.begin()).toEqual([]);
+    expect(create().begin()).toEqual([]);
   });
 
   test("is closed by the peer", () => {
@@ -287,7 +296,7 @@ describe("the channel", () => {
 
   test.each([
     { type: "hello", versions: [1] },
-    { type: "welcome", version: 1, id: "a", metadata: {}, coordinator: { id: "c", metadata: {} }, maxStreams: 1 },
+    { type: "welcome", version: 1, id: "a", metadata: {}, coordinator: { id: "c", metadata: {} }, streamLimit: 1 },
     {
       type: "channel",
       channel: 1,

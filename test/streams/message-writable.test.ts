@@ -591,6 +591,28 @@ describe("when the stream fails from below", () => {
     await expect(writable.getWriter().closed).rejects.toBe(lost);
   });
 
+  test("a loop of tryWrite and ready does not spin until the reason is told", async () => {
+    const { writable, sink, fail } = createGate({ broken: () => {} });
+    const writer = writable.getWriter();
+    await turns(1);
+    writer.write(patterned(10_000)).catch(() => {});
+    fail(new ConecError("cancelled", "reset", { source: "stream", remote: true }));
+    await turns();
+    let rounds = 0;
+    const tried = (async () => {
+      for (let i = 0; i < 5; i++) {
+        while (!writable.tryWrite(patterned(10_000))) {
+          expect((rounds += 1)).toBeLessThan(1000);
+          await writer.ready;
+        }
+      }
+    })();
+    await turns();
+    sink.fail(new ConecError("cancelled", "told", { source: "stream", remote: true }));
+    await tried;
+    expect(rounds).toBeLessThan(10);
+  });
+
   test("pending calls wait for the reason that the other end tells", async () => {
     const broken: ConecError[] = [];
     const { writable, sink, fail } = createGate({ broken: (error) => void broken.push(error) });

@@ -87,5 +87,5 @@ function freePort(host: string): number {
 }
 
 function keyOf({ host, port }: Address): string {
-  return `${host}:${port}`;
+  return `${host.toLowerCase()}:${port}`; // as URLs have it
 }

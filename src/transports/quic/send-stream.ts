@@ -168,7 +168,9 @@ export class SendStream {
     const taken = this.#send(buffer.subarray(0, this.#pendingBytes), fin);
     if (taken > 0) buffer.copyWithin(0, taken, this.#pendingBytes);
     this.#pendingBytes -= taken;
-    return this.#pendingBytes === 0;
+    if (this.#pendingBytes > 0) return false;
+    if (buffer.length > smallPendingBytes) this.#buffer = undefined; // an idle stream holds little
+    return true;
   }
 
   #send(bytes: Uint8Array, fin: boolean): number {
