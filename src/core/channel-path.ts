@@ -1,3 +1,4 @@
+import { toConecError } from "./errors.ts";
 import type { ConecError } from "./errors.ts";
 import type { ControlMessage } from "./control-messages.ts";
 import type { ByteSource } from "../streams/message-source.ts";
@@ -78,8 +79,12 @@ export class PathInbox {
     this.#delivering = true;
     while (this.#receiver !== undefined && this.#waiting.length > 0) {
       const { event, delivered } = this.#waiting.shift()!;
-      const done = event(this.#receiver);
-      if (done !== undefined) await done;
+      try {
+        const done = event(this.#receiver);
+        if (done !== undefined) await done;
+      } catch (thrown) {
+        this.#receiver.ended(toConecError(thrown, "internal", { source: "channel" }));
+      }
       delivered?.();
     }
     this.#delivering = false;
@@ -87,8 +92,11 @@ export class PathInbox {
 
   async #deliverAfter(taking: Promise<void>): Promise<void> {
     this.#delivering = true;
-    await taking;
-    this.#delivering = false;
-    void this.#deliver();
+    try {
+      await taking;
+    } finally {
+      this.#delivering = false;
+      void this.#deliver();
+    }
   }
 }

@@ -131,7 +131,10 @@ export class Client implements AsyncDisposable {
     this.#session = session;
     this.#limits = { ...limits, streamsPerChannel: streamLimit };
     this.#accept = accept;
-    this.#incoming = new IncomingQueue();
+    this.#incoming = new IncomingQueue(
+      undefined,
+      (channel) => void channel.close({ reason: "Nobody takes channels here" }),
+    );
     this.#host = {
       pass: (via, passed, metadata, signal) => this.#pass(via, passed, metadata, signal),
       connectionStats: async () => ({
@@ -206,6 +209,7 @@ export class Client implements AsyncDisposable {
   async #offered(control: ControlStream): Promise<void> {
     try {
       const offer = await control.expect(["channel"], this.#limits.pairTimeoutMs);
+      if (!this.#incoming.open) throw new ConecError("refused", "Nobody takes channels here");
       if (this.#incoming.unread + this.#deciding >= this.#limits.unreadChannels) {
         throw new ConecError("limit-exceeded", "Too many channels wait to be taken");
       }

@@ -97,7 +97,7 @@ function protocolError(message: string, cause?: unknown): ConecError {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 const name = v.custom<string>((value) => nameFault(value) === undefined, "not a name");
 const id = v.custom<string>((value) => value !== "" && nameFault(value) === undefined, "not an id");

@@ -118,7 +118,7 @@ export function reasonText(reason: unknown): string {
 /** The `streamErrorCode` of a reason, if it carries a valid one (an integer from 0 to 2^32 − 1). */
 export function streamErrorCodeOf(reason: unknown): number | undefined {
   if (typeof reason !== "object" || reason === null) return undefined;
-  const code: unknown = (reason as { streamErrorCode?: unknown }).streamErrorCode;
+  const code = property(reason, "streamErrorCode");
   return typeof code === "number" && Number.isInteger(code) && code >= 0 && code <= 0xffff_ffff ? code : undefined;
 }
 
@@ -150,8 +150,17 @@ const faults: ReadonlySet<ConecErrorCode> = new Set([
 
 function messageOf(reason: unknown): string {
   if (typeof reason !== "object" || reason === null) return "";
-  const message: unknown = (reason as { message?: unknown }).message;
+  const message = property(reason, "message");
   return typeof message === "string" ? message : "";
+}
+
+/** A property of something that a program gave; its getter may throw. */
+function property(reason: object, name: string): unknown {
+  try {
+    return (reason as Record<string, unknown>)[name];
+  } catch {
+    return undefined;
+  }
 }
 
 function truncateUtf8(text: string, maxBytes: number): string {

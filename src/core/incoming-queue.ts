@@ -5,14 +5,19 @@
 export class IncomingQueue<T> {
   readonly readable: ReadableStream<T>;
   readonly #onTaken: ((item: T) => void) | undefined;
+  readonly #onDropped: ((item: T) => void) | undefined;
   readonly #items: T[] = [];
   #controller!: ReadableStreamDefaultController<T>;
   #wanted = false;
   #state: "open" | "closing" | "closed" = "open";
 
-  /** @param onTaken called when the program takes a thing out */
-  constructor(onTaken?: (item: T) => void) {
+  /**
+   * @param onTaken called when the program takes a thing out
+   * @param onDropped called for each thing that nobody will ever take, because the program cancelled the stream
+   */
+  constructor(onTaken?: (item: T) => void, onDropped?: (item: T) => void) {
     this.#onTaken = onTaken;
+    this.#onDropped = onDropped;
     this.readable = new ReadableStream<T>(
       {
         start: (controller) => void (this.#controller = controller),
@@ -22,11 +27,16 @@ export class IncomingQueue<T> {
         },
         cancel: () => {
           this.#state = "closed";
-          this.#items.length = 0;
+          for (const item of this.#items.splice(0)) onDropped?.(item);
         },
       },
       { highWaterMark: 0 },
     );
+  }
+
+  /** Whether somebody may yet take things out. */
+  get open(): boolean {
+    return this.#state === "open";
   }
 
   /** How many things nobody has taken yet. */
@@ -34,12 +44,11 @@ export class IncomingQueue<T> {
     return this.#items.length;
   }
 
-  /** Adds a thing; false when nobody will ever take it, because the stream was cancelled or closed. */
-  push(item: T): boolean {
-    if (this.#state !== "open") return false;
+  /** Adds a thing, or drops it when the stream was cancelled or closed. */
+  push(item: T): void {
+    if (this.#state !== "open") return this.#onDropped?.(item);
     this.#items.push(item);
     this.#deliver();
-    return true;
   }
 
   /** Takes a thing out that nobody has taken yet. */

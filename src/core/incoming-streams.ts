@@ -33,7 +33,11 @@ export class IncomingStreams {
   constructor(options: IncomingStreamsOptions) {
     const { state, apply } = options;
     this.#options = options;
-    this.queue = new IncomingQueue((readable) => apply(state.mark(this.#streamOf.get(readable)!, "taken")));
+    const taken = (readable: MessageReadable): void => apply(state.mark(this.#streamOf.get(readable)!, "taken"));
+    this.queue = new IncomingQueue(taken, (readable) => {
+      taken(readable);
+      void readable.cancel(new ConecError("refused", "Nobody takes streams here", { source: "stream" }));
+    });
   }
 
   /** Streams that may still bring something. */
@@ -58,7 +62,7 @@ export class IncomingStreams {
       hooks: {
         ended: () => apply(state.received(stream)),
         cancelled: (reason) => apply(state.cancel(stream, describeReason(reason, "cancelled"))),
-        broken: (error) => void this.#failSoon(stream, error),
+        broken: (error) => void this.#failSoon(stream, () => error),
         drained: () => this.#drained(stream),
       },
     });
@@ -66,9 +70,7 @@ export class IncomingStreams {
     this.#streamOf.set(readable, stream);
     this.#surfaced += 1;
     this.#await(stream, source);
-    if (this.queue.push(readable)) return;
-    apply(state.mark(stream, "taken"));
-    void readable.cancel(new ConecError("refused", "Nobody takes streams here", { source: "stream" }));
+    this.queue.push(readable);
   }
 
   /** The bytes of a stream have begun. */
@@ -110,7 +112,8 @@ export class IncomingStreams {
   /** Waits for the bytes of a stream, which may be here already. */
   #await(stream: number, source: MessageSource): void {
     const held = this.#held.get(stream);
-    const late = new ConecError("timeout", "The stream's bytes did not come", { source: "stream", remote: true });
+    const late = (): ConecError =>
+      new ConecError("timeout", "The stream's bytes did not come", { source: "stream", remote: true });
     this.#streams.set(stream, { source, stopTimer: held === undefined ? this.#failSoon(stream, late) : ignore });
     if (held === undefined) return;
     held.stopTimer();
@@ -119,11 +122,12 @@ export class IncomingStreams {
   }
 
   /** Fails a stream unless the reason for it, or what it lacks, comes in time. */
-  #failSoon(stream: number, error: ConecError): () => void {
+  #failSoon(stream: number, errorOf: () => ConecError): () => void {
     const { state, limits, apply } = this.#options;
     return unrefTimeout(limits.pairTimeoutMs, () => {
       const incoming = this.#streams.get(stream);
       if (incoming === undefined) return;
+      const error = errorOf();
       apply(state.cancel(stream, describeReason(error, "cancelled")));
       incoming.source.fail(error);
     });

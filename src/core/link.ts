@@ -44,7 +44,8 @@ export class Link {
   readonly closed: Promise<CloseInfo>;
   readonly #options: LinkOptions;
   readonly #sides: [LinkSide, LinkSide];
-  readonly #abort = new AbortController();
+  /** One for each stream that is being forwarded. */
+  readonly #forwarding = new Set<AbortController>();
   /** What one side sent while nobody held the other. */
   readonly #waiting: [(() => void)[], (() => void)[]] = [[], []];
   #settle!: { resolve: (info: CloseInfo) => void; reject: (error: ConecError) => void };
@@ -206,13 +207,17 @@ export class Link {
 
   async #forward(side: Side, stream: number, source: ByteSource): Promise<void> {
     const { path } = this.#sides[otherSide(side)];
+    const controller = new AbortController();
+    this.#forwarding.add(controller);
     this.#streamsForwarded += 1;
     try {
       const writable = await path!.openStream(stream);
-      await forward(source, writable, this.#abort.signal);
+      await forward(source, writable, controller.signal);
     } catch (error) {
       // Why, is said on the control streams: the ends wait for that before they believe a broken stream.
       if (!source.readable.locked) await source.readable.cancel(error).catch(ignore);
+    } finally {
+      this.#forwarding.delete(controller);
     }
   }
 
@@ -250,9 +255,10 @@ export class Link {
     this.#farewell = closeMessage(info, error);
     for (const side of this.#sides) side.path?.end();
     for (const waiting of this.#waiting) waiting.length = 0;
-    unrefTimeout(this.#options.drainTimeoutMs, () =>
-      this.#abort.abort(error ?? new ConecError("closed", "The channel was closed")),
-    );
+    unrefTimeout(this.#options.drainTimeoutMs, () => {
+      const late = error ?? new ConecError("closed", "The channel was closed");
+      for (const controller of this.#forwarding) controller.abort(late);
+    });
     if (error === undefined) this.#settle.resolve(info);
     else this.#settle.reject(error);
   }

@@ -23,8 +23,9 @@ class LocalPath implements ChannelPath {
   }
 
   send(message: ControlMessage): void | Promise<void> {
+    if (this.#ended) return undefined;
     // Never in the caller's own turn: the receiver may call back.
-    if (!this.#ended) queueMicrotask(() => void this.#other.#inbox.message(message));
+    return Promise.resolve().then(() => this.#other.#inbox.message(message));
   }
 
   async openStream(stream: number): Promise<WritableStream<Uint8Array>> {

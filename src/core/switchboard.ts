@@ -32,7 +32,7 @@ export interface SwitchboardOptions {
 /** Makes the channels of a Coordinator, and moves their ends: to Clients, from Client to Client, to the Coordinator. */
 export class Switchboard {
   /** Channels that Clients handed to the Coordinator itself. */
-  readonly passed = new IncomingQueue<Channel>();
+  readonly passed = new IncomingQueue<Channel>(undefined, (channel) => void channel.close());
   readonly #options: SwitchboardOptions;
   readonly #links = new Set<Link>();
   /** Where the ends are that are held here. */
@@ -173,7 +173,7 @@ export class Switchboard {
       });
       if (allowed !== true) throw new ConecError("refused", "The Coordinator does not allow it");
       if (to instanceof Member) await this.#handOver(link, side, to, metadata, path);
-      else if (this.passed.unread >= this.#options.limits.passedChannels) {
+      else if (!this.passed.open || this.passed.unread >= this.#options.limits.passedChannels) {
         throw new ConecError("limit-exceeded", "The Coordinator takes no more channels for now");
       } else this.passed.push(this.#openPort(link, side, link.peer(otherSide(side)) ?? this.#options.self, metadata));
       await path.send({ type: "accept" });

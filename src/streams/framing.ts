@@ -59,15 +59,15 @@ export class FrameDecoder {
    * chunk are views of it, others are copied together; none is kept here.
    *
    * @param maxMessages stops after this many, since each costs more memory than its bytes
-   * @returns how many bytes of the chunk were decoded; less than all only after `maxMessages`
-   * @throws ConecError `message-too-large`, or `protocol-error` for bytes behind the end; the messages before the
-   * fault have been appended.
+   * @returns how many bytes of the chunk were decoded; less than all only after `maxMessages`. What stands behind the
+   * end is passed over.
+   * @throws ConecError `message-too-large`; the messages before the fault have been appended.
    */
   decode(chunk: Uint8Array, messages: Uint8Array[], maxMessages = Infinity): number {
     const enough = messages.length + maxMessages;
     let offset = 0;
     while (offset < chunk.length && messages.length < enough) {
-      if (this.#state !== "open") throw streamError("protocol-error", "Bytes behind the end of a stream");
+      if (this.#state !== "open") return chunk.length;
       offset =
         this.#body === undefined
           ? this.#decodeHeader(chunk, offset, messages)
@@ -140,6 +140,6 @@ function isAbortMarker(bytes: Uint8Array, offset: number): boolean {
   return abortMarker.every((byte, index) => bytes[offset + index] === byte);
 }
 
-function streamError(code: "protocol-error" | "truncated" | "message-too-large", message: string): ConecError {
+function streamError(code: "truncated" | "message-too-large", message: string): ConecError {
   return new ConecError(code, message, { source: "stream", remote: true });
 }

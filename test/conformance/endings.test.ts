@@ -195,6 +195,25 @@ describe.each(paths)("endings: $name", ({ open }) => {
     await close();
   });
 
+  test("whoever stops taking streams refuses those that wait and those that come", async () => {
+    const { a, b, close } = await open({ streamsPerChannel: 4 });
+    const writers = await Promise.all(
+      Array.from({ length: 4 }, async () => (await a.createUnidirectionalStream()).getWriter()),
+    );
+    const closed = writers.map((writer) => rejection(writer.closed));
+    for await (const readable of b.incomingUnidirectionalStreams) {
+      await readable.cancel("that one, too");
+      break;
+    }
+    expect(await closed[0]).toMatchObject({ code: "cancelled" });
+    for (const error of closed.slice(1)) expect(await error).toMatchObject({ code: "refused", remote: true });
+    for (let i = 0; i < 10; i++) {
+      const writer = (await a.createUnidirectionalStream()).getWriter();
+      expect(await rejection(writer.closed)).toMatchObject({ code: "refused" });
+    }
+    await close();
+  });
+
   test("what a channel refuses to take", async () => {
     const { a, close } = await open();
     const bad = [

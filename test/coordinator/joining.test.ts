@@ -151,10 +151,7 @@ describe.each([memoryKind, quicKind])("joining over $name", (kind) => {
       ["announces a huge hello", (connection) => sendControl(connection, encodeVarints(2 ** 40))],
       ["ends before hello", (connection) => sendControl(connection, endMarker)],
       ["begins with something else", (connection) => sendControl(connection, frame({ type: "accept" }))],
-      [
-        "speaks no version of ours",
-        (connection) => sendControl(connection, frame({ type: "hello", versions: [99] })),
-      ],
+      ["speaks no version of ours", (connection) => sendControl(connection, frame({ type: "hello", versions: [99] }))],
       ["says hello twice", (connection) => sendControl(connection, frame(hello), frame(hello))],
       [
         "opens two control streams",
@@ -197,6 +194,13 @@ describe.each([memoryKind, quicKind])("joining over $name", (kind) => {
         async (connection) => {
           const control = await join(connection, hello);
           await control.send({ type: "finished", stream: 1 });
+        },
+      ],
+      [
+        "claims to be somebody else",
+        async (connection) => {
+          const control = await join(connection, hello);
+          await control.send({ type: "peer", peer: { id: "alice", metadata: {} } });
         },
       ],
       [

@@ -228,6 +228,55 @@ describe.each([memoryKind, quicKind])("passing channels over $name", (kind) => {
     await hub.close();
   });
 
+  test("the far end closes while an end is being passed on: everybody learns, everything settles", async () => {
+    const hub = await Hub.start(kind, { authorize: () => true });
+    const [alice, bob] = [await hub.join("alice"), await hub.join("bob")];
+    let decide = (_: boolean): void => {};
+    let asked = (): void => {};
+    const deciding = new Promise<void>((resolve) => (asked = resolve));
+    const answer = new Promise<boolean>((resolve) => (decide = resolve));
+    let asks = 0;
+    const carol = await hub.join("carol", {
+      accept: async () => {
+        asks += 1;
+        if (asks === 1) return true;
+        asked();
+        return await answer;
+      },
+    });
+    for (const accepts of [false, true]) {
+      asks = 0;
+      const [ac] = await hub.link(alice, carol);
+      const [ab, ba] = await hub.link(alice, bob);
+      const passing = rejection(ac.sendChannel(ab));
+      await deciding;
+      await ba.close({ closeCode: 5, reason: "too late" });
+      decide(accepts);
+      await passing;
+      expect(await ab.closed).toEqual({ closeCode: 5, reason: "too late" });
+      expect(await rejection(ab.createUnidirectionalStream())).toMatchObject({ code: "closed" });
+      await ac.close();
+    }
+    await hub.close();
+  });
+
+  test("an end that is passed on often keeps its credit", async () => {
+    const hub = await Hub.start(kind, { authorize: () => true, limits: { streamsPerChannel: 8 } });
+    const [alice, bob, carol] = [await hub.join("alice"), await hub.join("bob"), await hub.join("carol")];
+    const [ac, ca] = await hub.link(alice, carol);
+    const [ab, ba] = await hub.link(alice, bob);
+    let [end, via, next_, back] = [ab, ac, carol, ca];
+    for (let i = 0; i < 20; i++) {
+      await exchange(ba, end);
+      await via.sendChannel(end);
+      end = await next(next_.incomingChannels);
+      [via, back, next_] = [back, via, next_ === carol ? alice : carol];
+    }
+    const opened = await Promise.all(Array.from({ length: 8 }, () => ba.createUnidirectionalStream()));
+    expect(opened).toHaveLength(8);
+    await hub.close();
+  });
+
   test("both ends are passed on at the same time", async () => {
     const hub = await Hub.start(kind, { authorize: () => true });
     const clients = await Promise.all(["alice", "bob", "carol", "dave"].map((id) => hub.join(id)));

@@ -4,7 +4,7 @@ import { IncomingQueue } from "../../src/core/incoming-queue.ts";
 test("gives things out in order, and says which were taken", async () => {
   const taken: string[] = [];
   const queue = new IncomingQueue<string>((item) => void taken.push(item));
-  for (const item of ["a", "b", "c"]) expect(queue.push(item)).toBe(true);
+  for (const item of ["a", "b", "c"]) queue.push(item);
   expect(queue.unread).toBe(3);
   expect(taken).toEqual([]);
   const reader = queue.readable.getReader();
@@ -37,11 +37,15 @@ test("a thing can be taken out again while nobody has it", async () => {
 });
 
 test("after close what waits can still be taken, then the stream ends, and nothing more goes in", async () => {
-  const queue = new IncomingQueue<string>();
+  const dropped: string[] = [];
+  const queue = new IncomingQueue<string>(undefined, (item) => void dropped.push(item));
   queue.push("a");
+  expect(queue.open).toBe(true);
   queue.close();
   queue.close();
-  expect(queue.push("b")).toBe(false);
+  expect(queue.open).toBe(false);
+  queue.push("b");
+  expect(dropped).toEqual(["b"]);
   const reader = queue.readable.getReader();
   expect(await reader.read()).toEqual({ value: "a", done: false });
   expect(await reader.read()).toEqual({ value: undefined, done: true });
@@ -56,13 +60,15 @@ test("close ends a read that waits", async () => {
   expect(await read).toEqual({ value: undefined, done: true });
 });
 
-test("after cancel nothing more goes in", async () => {
-  const queue = new IncomingQueue<string>();
+test("cancel drops what waits and what still comes", async () => {
+  const dropped: string[] = [];
+  const queue = new IncomingQueue<string>(undefined, (item) => void dropped.push(item));
   queue.push("a");
   await queue.readable.cancel();
   expect(queue.unread).toBe(0);
-  expect(queue.push("b")).toBe(false);
+  queue.push("b");
   queue.close();
+  expect(dropped).toEqual(["a", "b"]);
 });
 
 test("a push from within the taking of another keeps the order", async () => {
