@@ -50,6 +50,7 @@ export class ChannelEnd {
   onPeerChange: (() => void) | undefined;
   #peer: Peer;
   readonly #drainTimeoutMs: number;
+  readonly #relayed: boolean;
   readonly #state: ChannelState;
   readonly #outgoing: OutgoingStreams;
   readonly #incoming: IncomingStreams;
@@ -57,6 +58,8 @@ export class ChannelEnd {
   /** Why the end cannot be used any more. */
   #error: ConecError | undefined;
   #closing: { info: CloseInfo; done: Promise<void> } | undefined;
+  /** Ends the time that {@link close} gives. */
+  #cut: () => void = ignore;
   #settleClosed!: { resolve: (info: CloseInfo) => void; reject: (error: ConecError) => void };
   #settlePassed: { resolve: () => void; reject: (error: ConecError) => void } | undefined;
 
@@ -65,6 +68,7 @@ export class ChannelEnd {
     this.metadata = metadata;
     this.#peer = peer;
     this.#drainTimeoutMs = limits.drainTimeoutMs;
+    this.#relayed = relayed;
     const state = new ChannelState({
       end,
       maxStreams,
@@ -81,7 +85,7 @@ export class ChannelEnd {
     path.attach({
       message: (message) => this.#apply(state.receive(message)),
       stream: (stream, source) => this.#incoming.pair(stream, source),
-      ended: (error) => this.#pathEnded(error),
+      ended: (error, closed) => this.#pathEnded(error, closed),
     });
     apply(state.begin());
   }
@@ -151,14 +155,23 @@ export class ChannelEnd {
     }
   }
 
-  /** Closes the channel: what is ending may end, the rest is cut. @throws ConecError `detached` */
-  async close(info: CloseInfo): Promise<void> {
+  /**
+   * Closes the channel: what is ending may end, the rest is cut.
+   *
+   * @throws ConecError `detached`; the signal's reason, after what was ending has been cut, too
+   */
+  async close(info: CloseInfo, signal?: AbortSignal): Promise<void> {
     if (this.#mode === "passing" || this.#error?.code === "detached") throw detachedError();
     if (this.#mode === "open") {
       this.#mode = "closing";
       this.#closing = { info, done: this.#close(info) };
     }
+    const cut = (): void => this.#cut();
+    signal?.addEventListener("abort", cut, { once: true });
+    if (signal?.aborted) cut();
     await this.#closing?.done;
+    signal?.removeEventListener("abort", cut);
+    signal?.throwIfAborted();
   }
 
   /** Ends the channel at once, telling the peer why. */
@@ -183,8 +196,8 @@ export class ChannelEnd {
 
   async #close(info: CloseInfo): Promise<void> {
     const error = closedError(info.reason === "" ? "The channel was closed" : info.reason);
-    let stop = ignore;
-    const deadline = new Promise<void>((resolve) => (stop = unrefTimeout(this.#drainTimeoutMs, resolve)));
+    const deadline = new Promise<void>((resolve) => (this.#cut = resolve));
+    const stop = unrefTimeout(this.#drainTimeoutMs, () => this.#cut());
     this.#incoming.failAll(error);
     this.#outgoing.wake();
     await this.#outgoing.drain(error, deadline);
@@ -195,12 +208,15 @@ export class ChannelEnd {
     this.#finish(info);
   }
 
-  #pathEnded(error?: ConecError): void {
-    const lost =
-      error ??
-      new ConecError("connection-lost", "The channel ended without a close", { source: "channel", remote: true });
-    if (this.#closing === undefined) this.#finish(undefined, lost);
-    else this.#finish(this.#closing.info);
+  #pathEnded(error?: ConecError, closed?: CloseInfo): void {
+    if (this.#closing !== undefined) return this.#finish(this.#closing.info);
+    // The channel that a connection is for ends with it; one that goes on to another party has lost that party.
+    if (closed !== undefined && !this.#relayed) return this.#finish(closed);
+    const lost = new ConecError("connection-lost", "The channel ended without a close", {
+      source: "channel",
+      remote: true,
+    });
+    this.#finish(undefined, error ?? lost);
   }
 
   /** The end of the end: everything settles. The first call counts. */

@@ -1,6 +1,7 @@
 import { toConecError } from "./errors.ts";
 import type { ConecError } from "./errors.ts";
 import type { ControlMessage } from "./control-messages.ts";
+import type { CloseInfo } from "./transport.ts";
 import type { ByteSource } from "../streams/message-source.ts";
 
 /**
@@ -26,8 +27,11 @@ export interface ChannelPathReceiver {
   message(message: ControlMessage): void | Promise<void>;
   /** A data stream's bytes have begun. */
   stream(stream: number, source: ByteSource): void;
-  /** Nothing more comes: the other side ended the path, or it broke, with the error. Called once, last. */
-  ended(error?: ConecError): void;
+  /**
+   * Nothing more comes: the other side ended the path, or it broke, with the error, or it went with a connection that
+   * was closed. Called once, last.
+   */
+  ended(error?: ConecError, closed?: CloseInfo): void;
 }
 
 /** Keeps what comes on a path until somebody is attached. While nobody is, the sender of messages waits. */
@@ -65,8 +69,8 @@ export class PathInbox {
     this.#put((receiver) => receiver.stream(stream, source));
   }
 
-  ended(error?: ConecError): void {
-    this.#put((receiver) => receiver.ended(error));
+  ended(error?: ConecError, closed?: CloseInfo): void {
+    this.#put((receiver) => receiver.ended(error, closed));
   }
 
   #put(event: (receiver: ChannelPathReceiver) => void): void {

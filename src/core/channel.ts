@@ -3,6 +3,7 @@ import type { Peer } from "./control-messages.ts";
 import { ConecError } from "./errors.ts";
 import { checkMetadata, checkName } from "./metadata.ts";
 import { checkCloseInfo } from "./close-info.ts";
+import type { CloseOptions } from "./close-info.ts";
 import type { CloseInfo, ConnectionStats } from "./transport.ts";
 import type { MessageReadable } from "../streams/message-readable.ts";
 import type { MessageWritable, Metadata } from "../streams/message-writable.ts";
@@ -126,10 +127,10 @@ export class Channel extends EventTarget implements AsyncDisposable {
    * Closes the channel at both ends. Streams of this end that are closing get the time to be received (up to 10 s);
    * all other streams end with `closed`. Resolves when the far end has answered or the time is up.
    *
-   * @throws ConecError `detached`, `invalid-argument`
+   * @throws ConecError `detached`, `invalid-argument`; the signal's reason
    */
-  async close(info: Partial<CloseInfo> = {}): Promise<void> {
-    await this.#end.close(checkCloseInfo(info));
+  async close(options: CloseOptions = {}): Promise<void> {
+    await this.#end.close(checkCloseInfo(options), options.signal);
   }
 
   /** Figures of this channel. Works after it has ended, too. */

@@ -2,6 +2,7 @@ import { Channel, endOf } from "./channel.ts";
 import type { ChannelHost } from "./channel.ts";
 import { ChannelEnd } from "./channel-end.ts";
 import { checkCloseInfo } from "./close-info.ts";
+import type { CloseOptions } from "./close-info.ts";
 import { protocolVersion } from "./control-messages.ts";
 import type { ControlMessageOf, Peer } from "./control-messages.ts";
 import type { ControlStream } from "./control-stream.ts";
@@ -166,15 +167,19 @@ export class Client implements AsyncDisposable {
   /**
    * Closes every channel and the connection. Streams that are closing get the time to be received.
    *
-   * @throws ConecError `invalid-argument`
+   * @throws ConecError `invalid-argument`; the signal's reason
    */
-  async close(info: Partial<CloseInfo> = {}): Promise<void> {
-    const checked = checkCloseInfo(info);
+  async close(options: CloseOptions = {}): Promise<void> {
+    const info = checkCloseInfo(options);
+    const closing = { ...info, signal: options.signal };
     const channels = [...this.#channels].filter((channel) => endOf(channel).usable);
-    await Promise.all(channels.map((channel) => channel.close(checked)));
-    await this.coordinator.close(checked);
-    this.#session.connection.close(checked);
-    await this.closed.catch(ignore);
+    try {
+      await Promise.all(channels.map((channel) => channel.close(closing)));
+      await this.coordinator.close(closing);
+    } finally {
+      this.#session.connection.close(info);
+      await this.closed.catch(ignore);
+    }
   }
 
   async getStats(): Promise<ClientStats> {
@@ -199,7 +204,6 @@ export class Client implements AsyncDisposable {
       return info;
     } catch (thrown) {
       const error = thrown as ConecError;
-      if (error.source === "connection" && error.code === "closed") return await connection.closed;
       connection.close({ closeCode: 0, reason: error.message });
       await connection.closed.catch(ignore);
       throw error;

@@ -1,6 +1,12 @@
 import { ConecError, reasonText } from "./errors.ts";
 import type { CloseInfo } from "./transport.ts";
 
+/** What every `close` of a Client, Coordinator or Channel takes. */
+export interface CloseOptions extends Partial<CloseInfo> {
+  /** Ends the wait for streams that are ending: they are cut, and the call rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
 /**
  * What a program gave to `close`, complete: code 0 and no reason by default, a long reason cut at 1024 bytes.
  *

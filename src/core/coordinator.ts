@@ -1,6 +1,7 @@
 import { Channel } from "./channel.ts";
 import type { ChannelHost } from "./channel.ts";
 import { checkCloseInfo } from "./close-info.ts";
+import type { CloseOptions } from "./close-info.ts";
 import type { Peer } from "./control-messages.ts";
 import type {
   AuthenticateRequest,
@@ -108,10 +109,11 @@ export class Coordinator implements AsyncDisposable {
   }
 
   /** Closes every channel and connection and all listeners. Streams that are closing get the time to be received. */
-  async close(info: Partial<CloseInfo> = {}): Promise<void> {
-    const checked = checkCloseInfo(info);
-    this.#closing ??= this.#close(checked);
+  async close(options: CloseOptions = {}): Promise<void> {
+    const info = checkCloseInfo(options);
+    this.#closing ??= this.#close(info, options.signal);
     await this.#closing;
+    options.signal?.throwIfAborted();
   }
 
   async getStats(): Promise<CoordinatorStats> {
@@ -215,9 +217,9 @@ export class Coordinator implements AsyncDisposable {
     this.#refused[code] = (this.#refused[code] ?? 0) + 1;
   }
 
-  async #close(info: CloseInfo): Promise<void> {
+  async #close(info: CloseInfo, signal?: AbortSignal): Promise<void> {
     this.#switchboard.close(info);
-    await Promise.all([...this.#members.values()].map((member) => member.close(info)));
+    await Promise.all([...this.#members.values()].map((member) => member.close(info, signal)));
     await Promise.all([...this.#listeners].map((listener) => listener.close(info)));
     this.#incoming.close();
     this.#settleClosed();

@@ -149,8 +149,8 @@ export class Member {
   }
 
   /** Closes the channel shared with the Client, then its connection. */
-  async close(info: CloseInfo): Promise<void> {
-    if (this.#end?.usable) await this.#end.close(info);
+  async close(info: CloseInfo, signal?: AbortSignal): Promise<void> {
+    if (this.#end?.usable) await this.#end.close(info, signal).catch(ignore);
     this.connection.close(info);
   }
 }

@@ -6,7 +6,7 @@ import type { ControlMessage } from "./control-messages.ts";
 import { closeInfoOf, errorOfClose } from "./farewell.ts";
 import { readDataHeader } from "./data-header.ts";
 import { unrefTimeout } from "../streams/timer.ts";
-import type { BidirectionalStream, Connection } from "./transport.ts";
+import type { BidirectionalStream, CloseInfo, Connection } from "./transport.ts";
 import { discard } from "../streams/discard.ts";
 import type { ByteSource } from "../streams/message-source.ts";
 import { encodeVarints, varintLengthFrom } from "../streams/varint.ts";
@@ -203,6 +203,7 @@ export class SessionPath implements ChannelPath {
 
   async #read(): Promise<void> {
     let error: ConecError | undefined;
+    let closed: CloseInfo | undefined;
     try {
       for (
         let message = await this.#control.receive();
@@ -215,9 +216,10 @@ export class SessionPath implements ChannelPath {
     } catch (thrown) {
       error = await this.session.explain(toConecError(thrown, "protocol-error", { source: "channel" }));
       if (error.code === "protocol-error") this.#control.fail(error);
+      if (error.code === "closed") closed = await this.session.connection.closed.catch(() => undefined);
     }
     this.session.removePath(this);
-    this.#inbox.ended(error);
+    this.#inbox.ended(error, closed);
   }
 }
 

@@ -25,6 +25,10 @@ export interface Remote {
   readonly port: number;
   /** The TLS certificate chain of the other end, leaf first, DER; absent where there is none or it cannot be seen. */
   readonly certificates?: readonly Uint8Array[];
+  /** Path and query of the URL that was dialled, where the transport carries them (WebTransport). Unverified. */
+  readonly path?: string;
+  /** The origin of the page that dialled, as the browser says. A program that is no browser can claim any, or none. */
+  readonly origin?: string;
 }
 
 /** Figures of one connection; what a transport cannot tell is absent. */

@@ -125,6 +125,22 @@ describe.each(paths)("endings: $name", ({ open }) => {
     await close();
   });
 
+  test("an aborted signal cuts the close short", async () => {
+    const { a, b, close } = await open();
+    const writer = (await a.createUnidirectionalStream()).getWriter();
+    const writes = Array.from({ length: 100 }, (_, i) => rejectionOrValue(writer.write(message(i, 50_000))));
+    const ending = rejection(writer.close());
+    const controller = new AbortController();
+    const closing = rejection(a.close({ reason: "in a hurry", signal: controller.signal }));
+    await next(b.incomingUnidirectionalStreams); // which nobody reads, so that it does not end
+    controller.abort("now");
+    expect(await closing).toBe("now");
+    expect(await ending).toMatchObject({ code: "closed" });
+    await Promise.all(writes);
+    expect(await b.closed).toEqual({ closeCode: 0, reason: "in a hurry" });
+    await close();
+  });
+
   test("both ends close at the same time", async () => {
     const { a, b, close } = await open();
     await Promise.all([a.close({ closeCode: 1 }), b.close({ closeCode: 2 })]);
