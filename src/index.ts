@@ -2,7 +2,7 @@
 export { Channel } from "./core/channel.ts";
 export type { ChannelStats, CreateStreamOptions, SendChannelOptions } from "./core/channel.ts";
 export { Client } from "./core/client.ts";
-export type { ChannelOffer, ClientOptions, ClientStats } from "./core/client.ts";
+export type { ChannelOffer, ClientOptions, ClientStats } from "./core/client-options.ts";
 export type { CloseOptions } from "./core/close-info.ts";
 export type { Peer } from "./core/control-messages.ts";
 export { Coordinator } from "./core/coordinator.ts";

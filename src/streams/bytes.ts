@@ -38,3 +38,12 @@ function orDetached<T>(call: () => T): T {
 function describe(value: unknown): string {
   return value === null ? "null" : typeof value;
 }
+
+/** How many bytes a chunk has that somebody wrote; 0 if it is no chunk of bytes. */
+export function sizeOf(chunk: unknown): number {
+  try {
+    return ArrayBuffer.isView(chunk) || chunk instanceof ArrayBuffer ? chunk.byteLength : 0;
+  } catch {
+    return 0; // a detached DataView, which toBytes refuses
+  }
+}

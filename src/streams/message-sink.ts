@@ -4,8 +4,9 @@
  */
 import { ConecError, toConecError } from "../core/errors.ts";
 import { unrefTimeout } from "./timer.ts";
-import { toBytes } from "./bytes.ts";
-import { abortMarker, endMarker, headerLength, maxHeaderBytes, writeHeader } from "./framing.ts";
+import { sizeOf, toBytes } from "./bytes.ts";
+import { abortMarker, headerLength, writeHeader } from "./framing.ts";
+import { busyBytes, MessageBatch } from "./message-batch.ts";
 import { MicrotaskDebounce } from "./microtask-debounce.ts";
 
 /** What a channel does when its stream's writing half ends. Each is called at most once. */
@@ -37,9 +38,8 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   readonly #hooks: MessageSinkHooks;
   readonly #flushSoon = new MicrotaskDebounce(() => void this.#flushWhenReady());
   #controller: WritableStreamDefaultController | undefined;
-  /** Framed small messages that wait to leave together. */
-  #batch = new Uint8Array(0);
-  #batchUsed = 0;
+  /** Small messages that wait to leave together. */
+  readonly #batch = new MessageBatch();
   /** Messages in the WritableStream's own queue, in front of which nobody may slip in. */
   #queued = 0;
   #blocked = false;
@@ -96,9 +96,7 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   async close(): Promise<void> {
     this.#state = "closing";
     this.#unblock?.();
-    const end = this.#reserve(endMarker.length);
-    end.set(endMarker, this.#batchUsed);
-    this.#batchUsed += endMarker.length;
+    this.#batch.addEnd();
     this.#flush();
     const closed = this.#writer.close();
     closed.catch(ignore);
@@ -129,7 +127,7 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
       throw new ConecError("closed", "The stream was closed", { source: "stream" });
     const message = this.#check(chunk);
     const copied = message.length <= copiedBytes;
-    const full = !this.#transportReady && (!copied || this.#batchUsed >= maxBatchBytes);
+    const full = !this.#transportReady && (!copied || this.#batch.size >= maxBatchBytes);
     if (full || this.#queued > 0) {
       this.#blocked = true;
       return false;
@@ -188,13 +186,12 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   #append(message: Uint8Array): void | Promise<void> {
     this.#count(message);
     if (message.length > copiedBytes) {
-      const header = this.#reserve(maxHeaderBytes);
-      this.#batchUsed = writeHeader(header, this.#batchUsed, message.length);
+      this.#batch.addHeader(message.length);
       this.#flush();
       return this.#writeUncopied(message);
     }
-    this.#copyToBatch(message);
-    if (this.#batchUsed >= flushBytes) return this.#flushWhenReady();
+    this.#batch.add(message);
+    if (this.#batch.size >= busyBytes) return this.#flushWhenReady();
     return this.#flushSoon.touch();
   }
 
@@ -229,24 +226,6 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
     this.#writer.write(frame).catch(ignore);
   }
 
-  #copyToBatch(message: Uint8Array): void {
-    const batch = this.#reserve(maxHeaderBytes + message.length);
-    const body = writeHeader(batch, this.#batchUsed, message.length);
-    batch.set(message, body);
-    this.#batchUsed = body + message.length;
-  }
-
-  /** Makes room in the batch, which grows by doubling so that quiet streams hold little. */
-  #reserve(bytes: number): Uint8Array {
-    const needed = this.#batchUsed + bytes;
-    if (needed > this.#batch.length) {
-      const larger = new Uint8Array(Math.max(needed, this.#batch.length * 2, minBatchBytes));
-      larger.set(this.#batch.subarray(0, this.#batchUsed));
-      this.#batch = larger;
-    }
-    return this.#batch;
-  }
-
   #count(message: Uint8Array): void {
     this.counters.messages += 1;
     this.counters.bytes += message.length;
@@ -268,12 +247,8 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   }
 
   #flush(): void {
-    if (this.#batchUsed === 0 || this.#state === "ended") return;
-    const bytes = this.#batch.subarray(0, this.#batchUsed);
-    // A busy stream gets its next batch at full size at once; this one belongs to the transport now.
-    this.#batch = new Uint8Array(this.#batchUsed >= flushBytes ? flushBytes + spareBytes : 0);
-    this.#batchUsed = 0;
-    this.#writer.write(bytes).catch(ignore);
+    if (this.#batch.size === 0 || this.#state === "ended") return;
+    this.#writer.write(this.#batch.take()).catch(ignore);
   }
 
   /** Waits for `pending`, but no longer than the stream lives: abort and error must not wait for a stalled reader. */
@@ -301,8 +276,7 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
     const marked = this.#state === "closing";
     this.#state = "ended";
     this.#error = error;
-    this.#batchUsed = 0;
-    this.#batch = new Uint8Array(0);
+    this.#batch.clear();
     this.#reject?.(error);
     this.#unblock?.();
     const reset = (): void => void this.#writer.abort(error).catch(ignore);
@@ -318,23 +292,11 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
 
 /** Messages up to this long are copied into the batch; longer ones go to the transport as they are. */
 const copiedBytes = 4096;
-/** A batch this full leaves at once. */
-const flushBytes = 32_768;
 /** `tryWrite` fills the batch up to here while the transport is full. */
 const maxBatchBytes = 65_536;
-const spareBytes = copiedBytes + maxHeaderBytes;
-const minBatchBytes = 256;
 /** What `write` takes in before `desiredSize` falls to 0. */
 const highWaterBytes = 65_536;
 /** How long an ended stream may take to leave before it is reset. */
 const lingerMs = 10_000;
-
-function sizeOf(chunk: unknown): number {
-  try {
-    return ArrayBuffer.isView(chunk) || chunk instanceof ArrayBuffer ? chunk.byteLength : 0;
-  } catch {
-    return 0; // a detached DataView: write() refuses it
-  }
-}
 
 function ignore(): void {}

@@ -1,0 +1,34 @@
+import type { Peer } from "./control-messages.ts";
+import type { ClientLimits } from "./limits.ts";
+import type { ConnectionStats, Transport } from "./transport.ts";
+import type { JsonValue, Metadata } from "../streams/message-writable.ts";
+
+/** A channel that somebody wants to pass to this Client. */
+export interface ChannelOffer {
+  /** Who is at its far end. */
+  peer: Peer;
+  /** What it was introduced or sent with. */
+  metadata: Metadata;
+}
+
+export interface ClientOptions {
+  /** How to reach the Coordinator; of several, each is tried in turn until one connects. */
+  transport: Transport | readonly Transport[];
+  /** The id that this Client asks for. Without one, the Coordinator names it. */
+  id?: string;
+  /** Anything that the Coordinator's `authenticate` wants to see, as JSON of at most 16 KiB. */
+  credentials?: JsonValue;
+  /** Asked before a channel is taken. Returning false or throwing refuses it, the thrown reason is told. Default: accept. */
+  accept?: (offer: ChannelOffer) => boolean | void | Promise<boolean | void>;
+  limits?: Partial<ClientLimits>;
+  /** Ends the attempt to connect. */
+  signal?: AbortSignal;
+}
+
+/** Figures of a Client. */
+export interface ClientStats extends ConnectionStats {
+  /** Which transport carries it: `"quic"`, `"webtransport"`, … */
+  transport: string;
+  /** Open channels, the one with the Coordinator included. */
+  channels: number;
+}
