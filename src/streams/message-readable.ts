@@ -1,3 +1,4 @@
+import { MessageIterator, MessageReader } from "./message-reader.ts";
 import type { MessageSource } from "./message-source.ts";
 import type { MessageStreamInfo, Metadata } from "./message-writable.ts";
 import { pipeToForeign } from "./foreign.ts";
@@ -50,6 +51,18 @@ export class MessageReadable extends ReadableStream<Uint8Array<ArrayBuffer>> {
     return options?.mode === undefined ? new MessageReader(this, this.#source) : super.getReader(options);
   }
 
+  /** As of any ReadableStream. */
+  override values(options?: ReadableStreamIteratorOptions): ReadableStreamAsyncIterator<Uint8Array<ArrayBuffer>> {
+    return new MessageIterator(new MessageReader(this, this.#source), options);
+  }
+
+  /** As of any ReadableStream. */
+  override [Symbol.asyncIterator](
+    options?: ReadableStreamIteratorOptions,
+  ): ReadableStreamAsyncIterator<Uint8Array<ArrayBuffer>> {
+    return this.values(options);
+  }
+
   /** As of any ReadableStream; `destination` may be of another implementation, such as web-streams-polyfill. */
   override pipeTo(
     destination: WritableStream<Uint8Array<ArrayBuffer>> | WritableStream<Uint8Array>,
@@ -74,18 +87,4 @@ export class MessageReadable extends ReadableStream<Uint8Array<ArrayBuffer>> {
 
 function isNative(stream: unknown): boolean {
   return stream instanceof WritableStream;
-}
-
-class MessageReader extends ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> {
-  readonly #source: MessageSource;
-
-  constructor(readable: ReadableStream<Uint8Array<ArrayBuffer>>, source: MessageSource) {
-    super(readable);
-    this.#source = source;
-  }
-
-  override releaseLock(): void {
-    super.releaseLock();
-    this.#source.released();
-  }
 }

@@ -35,6 +35,7 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   readonly counters: Counters = { messages: 0, bytes: 0 };
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #maxMessageBytes: number;
+  readonly #smallBytes: number;
   readonly #hooks: MessageSinkHooks;
   readonly #flushSoon = new MicrotaskDebounce(() => void this.#flushWhenReady());
   #controller: WritableStreamDefaultController | undefined;
@@ -60,6 +61,7 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   constructor(writable: WritableStream<Uint8Array>, options: MessageSinkOptions) {
     this.#writer = writable.getWriter();
     this.#maxMessageBytes = options.maxMessageBytes;
+    this.#smallBytes = Math.min(copiedBytes, options.maxMessageBytes);
     this.#hooks = options.hooks ?? {};
     this.#writer.ready.catch(ignore);
     this.#writer.closed.catch((thrown: unknown) => this.#transportFailed(thrown));
@@ -137,7 +139,21 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
     return true;
   }
 
-  /** True after a refused {@link tryWrite}, until {@link unblocked} has resolved. */
+  /** Takes a small message if nothing is in its way; else the message goes through the stream's queue. */
+  takeSmall(chunk: unknown): boolean {
+    const open = this.#state === "open" && !this.#ending && this.#error === undefined && this.#queued === 0;
+    if (!open) return false;
+    if (this.#batch.size >= busyBytes && !this.#transportReady) {
+      // Whoever looks at `ready` waits from now on, so that what follows need not queue up.
+      this.#blocked = true;
+      return false;
+    }
+    if (!(chunk instanceof Uint8Array) || chunk.length === 0 || chunk.length > this.#smallBytes) return false;
+    void this.#append(chunk);
+    return true;
+  }
+
+  /** True after a refused {@link tryWrite} or {@link takeSmall}, until {@link unblocked} has resolved. */
   get blocked(): boolean {
     return this.#blocked;
   }

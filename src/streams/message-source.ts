@@ -90,10 +90,15 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
   }
 
   /** See {@link MessageReadable.tryRead}. */
-  tryRead(): Uint8Array | undefined {
+  tryRead(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#state === "closed" && this.#failure !== undefined) throw this.#failure;
+    return this.takeReady();
+  }
+
+  /** The next message, if it is there and no earlier read waits for it. */
+  takeReady(): Uint8Array<ArrayBuffer> | undefined {
     // A message in the stream's own queue belongs to a read that was given up: the next read gets it first.
-    if (this.#wanted || this.#controller.desiredSize! < 0) return undefined;
+    if (this.#wanted || this.#next === this.#messages.length || this.#controller.desiredSize! < 0) return undefined;
     const message = this.#take();
     this.#settleIfDrained();
     return message;
@@ -164,7 +169,7 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
     this.#controller.enqueue(message);
   }
 
-  #take(): Uint8Array | undefined {
+  #take(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#next === this.#messages.length) return undefined;
     const message = this.#messages[this.#next]!;
     // A reader that is always a little behind never empties the array.
@@ -178,7 +183,7 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
     this.counters.bytes += message.length;
     this.#bufferedBytes -= message.length + messageOverheadBytes;
     if (this.#resume !== undefined && this.#bufferedBytes < readAheadBytes) this.#wake();
-    return message;
+    return message as Uint8Array<ArrayBuffer>; // as transports give no shared memory
   }
 
   #receivedAll(): void {

@@ -1,4 +1,5 @@
 import type { MessageSink } from "./message-sink.ts";
+import { MessageWriter } from "./message-writer.ts";
 
 /** What goes along with a data stream when it is opened: any JSON, at most 4 KiB and 32 keys. */
 export type Metadata = Record<string, JsonValue>;
@@ -65,32 +66,5 @@ export class MessageWritable extends WritableStream<Uint8Array> {
   /** As of any WritableStream; `ready` also waits when {@link tryWrite} returned false. */
   override getWriter(): WritableStreamDefaultWriter<Uint8Array> {
     return new MessageWriter(this, this.#sink);
-  }
-}
-
-class MessageWriter extends WritableStreamDefaultWriter<Uint8Array> {
-  readonly #sink: MessageSink;
-  #released = false;
-
-  constructor(writable: WritableStream<Uint8Array>, sink: MessageSink) {
-    super(writable);
-    this.#sink = sink;
-  }
-
-  override close(): Promise<void> {
-    if (!this.#released) this.#sink.expectEnd();
-    return super.close();
-  }
-
-  override releaseLock(): void {
-    super.releaseLock();
-    this.#released = true;
-  }
-
-  override get ready() {
-    if (!this.#sink.blocked || this.#released) return super.ready;
-    const ready = this.#sink.unblocked().then(() => super.ready);
-    ready.catch(() => {}); // as with any writer, nobody has to look at it
-    return ready;
   }
 }
