@@ -17,15 +17,17 @@ process.send?.({ type: "joined" });
 for await (const channel of client.incomingChannels) {
   const writable = await channel.createUnidirectionalStream({ name: basename(file), metadata: { compression } });
   const sha256 = createHash("sha256");
-  const count = new TransformStream({
+  /** @type {TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>} */
+  const hashed = new TransformStream({
     transform(chunk, controller) {
       sha256.update(chunk);
       controller.enqueue(chunk);
     },
   });
-  /** @type {ReadableStream<Uint8Array>} */
-  let source = Readable.toWeb(createReadStream(file, { highWaterMark: 65_536 })).pipeThrough(count);
-  if (compression === "gzip") source = source.pipeThrough(new CompressionStream("gzip"));
+  const content = /** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */ (
+    Readable.toWeb(createReadStream(file, { highWaterMark: 65_536 }))
+  ).pipeThrough(hashed);
+  const source = compression === "gzip" ? content.pipeThrough(new CompressionStream("gzip")) : content;
   try {
     await source.pipeTo(writable); // resolves when the other Client has received everything
   } catch (error) {

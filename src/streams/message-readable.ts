@@ -40,7 +40,7 @@ export class MessageReadable extends ReadableStream<Uint8Array<ArrayBuffer>> {
    * @throws ConecError what ended the stream, once the messages before it were taken
    */
   tryRead(): Uint8Array<ArrayBuffer> | undefined {
-    return this.#source.tryRead() as Uint8Array<ArrayBuffer> | undefined;
+    return this.#source.tryRead();
   }
 
   /** As of any ReadableStream. */
