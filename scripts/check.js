@@ -13,6 +13,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
  */
 const steps = [
   ["format", tool("prettier", "--check", ".")],
+  ["lock file", lockFile],
   ["build", cleanBuild],
   ["lint", tool("oxlint", "--type-aware", "--deny-warnings")],
   ["types", tool("tsc", "-p", "tsconfig.json")],
@@ -30,6 +31,13 @@ for (const [name, run] of steps) {
   console.log(output.trimEnd().replaceAll(/^(?=.)/gm, "  "));
 }
 process.exitCode = failed > 0 ? 1 : 0;
+
+function lockFile() {
+  const done = spawnSync(process.execPath, [join(root, "scripts", "complete-lock.js"), "--check"], {
+    encoding: "utf8",
+  });
+  return done.status === 0 ? undefined : `${done.stdout}${done.stderr}`;
+}
 
 function cleanBuild() {
   rmSync(join(root, "dist"), { recursive: true, force: true });

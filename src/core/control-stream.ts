@@ -1,9 +1,10 @@
 import { ConecError } from "./errors.ts";
 import { decodeControlMessage, encodeControlMessage, maxControlMessageBytes } from "./control-messages.ts";
 import type { ControlMessage, ControlMessageOf } from "./control-messages.ts";
-import type { BidirectionalStream } from "./transport.ts";
 import { MessageSink } from "../streams/message-sink.ts";
 import { MessageSource } from "../streams/message-source.ts";
+import type { ByteWriter } from "../streams/sink-writer.ts";
+import type { ByteReader } from "../streams/source-reader.ts";
 
 /** Control messages over one bidirectional transport stream: a message stream each way. */
 export class ControlStream {
@@ -17,9 +18,9 @@ export class ControlStream {
   #drained: Promise<void> | undefined;
   #ended = false;
 
-  /** @param head bytes that were read from the stream already */
-  constructor(stream: BidirectionalStream, head: Uint8Array = new Uint8Array(0)) {
-    this.#sink = new MessageSink(stream.writable, { maxMessageBytes: maxControlMessageBytes });
+  /** @param head bytes that were read already */
+  constructor({ reader, writer }: { reader: ByteReader; writer: ByteWriter }, head: Uint8Array = new Uint8Array(0)) {
+    this.#sink = new MessageSink(writer, { maxMessageBytes: maxControlMessageBytes });
     this.#source = new MessageSource({ maxMessageBytes: maxControlMessageBytes });
     // No ReadableStream in between: every channel has a control stream, and most of the time it is idle.
     this.#source.start({
@@ -28,7 +29,7 @@ export class ControlStream {
       error: (error) => this.#receiving?.reject(error),
       desiredSize: 0,
     });
-    this.#source.attach({ head, readable: stream.readable });
+    this.#source.attach(head, reader);
   }
 
   /**

@@ -84,7 +84,7 @@ export class IncomingStreams {
       return;
     }
     incoming.stopTimer();
-    incoming.source.attach(source);
+    incoming.source.attach(source.head, source.readable.getReader());
   }
 
   fail(stream: number, error: ConecError): void {

@@ -32,8 +32,6 @@ interface LinkSide {
   /** Streams opened from this side so far, and how many it may have opened. */
   opened: number;
   maxStreams: number;
-  /** Streams opened from this side that are not over. */
-  readonly open: Set<number>;
 }
 
 type StreamMessage = ControlMessageOf<"open" | "finished" | "abort" | "stop" | "maxStreams">;
@@ -44,8 +42,10 @@ export class Link {
   readonly closed: Promise<CloseInfo>;
   readonly #options: LinkOptions;
   readonly #sides: [LinkSide, LinkSide];
-  /** One for each stream that is being forwarded. */
-  readonly #forwarding = new Set<AbortController>();
+  /** Streams of either side that were opened and are not over. */
+  readonly #open = new Set<number>();
+  /** One for each stream that is being forwarded; most channels are idle and have none. */
+  #forwarding: Set<AbortController> | undefined;
   /** What one side sent while nobody held the other. */
   readonly #waiting: [(() => void)[], (() => void)[]] = [[], []];
   #settle!: { resolve: (info: CloseInfo) => void; reject: (error: ConecError) => void };
@@ -61,7 +61,6 @@ export class Link {
       peer: undefined,
       opened: 0,
       maxStreams: options.streamLimit,
-      open: new Set(),
     });
     this.#sides = [side(), side()];
     this.closed = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
@@ -82,7 +81,7 @@ export class Link {
   }
 
   get openStreams(): number {
-    return this.#sides[0].open.size + this.#sides[1].open.size;
+    return this.#open.size;
   }
 
   get streamsForwarded(): number {
@@ -174,17 +173,17 @@ export class Link {
     switch (message.type) {
       case "open":
         from.opened += 1;
-        from.open.add(message.stream);
+        this.#open.add(message.stream);
         // The far end holds its peer to what it granted; this is for two ends that are in league.
-        if (from.open.size > this.#options.streamLimit * 2)
+        if (this.#open.size > this.#options.streamLimit * 4)
           return this.#fault(side, "limit-exceeded", "Too many open streams");
         break;
       case "abort":
-        from.open.delete(message.stream);
+        this.#open.delete(message.stream);
         break;
       case "finished":
       case "stop":
-        to.open.delete(message.stream);
+        this.#open.delete(message.stream);
         break;
       case "maxStreams":
         to.maxStreams = Math.max(to.maxStreams, message.count);
@@ -208,6 +207,7 @@ export class Link {
   async #forward(side: Side, stream: number, source: ByteSource): Promise<void> {
     const { path } = this.#sides[otherSide(side)];
     const controller = new AbortController();
+    this.#forwarding ??= new Set();
     this.#forwarding.add(controller);
     this.#streamsForwarded += 1;
     try {
@@ -257,7 +257,7 @@ export class Link {
     for (const waiting of this.#waiting) waiting.length = 0;
     unrefTimeout(this.#options.drainTimeoutMs, () => {
       const late = error ?? new ConecError("closed", "The channel was closed");
-      for (const controller of this.#forwarding) controller.abort(late);
+      for (const controller of this.#forwarding ?? []) controller.abort(late);
     });
     if (error === undefined) this.#settle.resolve(info);
     else this.#settle.reject(error);

@@ -64,7 +64,7 @@ export class OutgoingStreams {
     apply(actions);
     try {
       const bytes = await path.openStream(stream);
-      const sink = new MessageSink(bytes, {
+      const sink = new MessageSink(bytes.getWriter(), {
         maxMessageBytes: limits.maxMessageBytes,
         hooks: this.#hooks(stream, entry),
       });

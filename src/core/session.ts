@@ -9,6 +9,8 @@ import { unrefTimeout } from "../streams/timer.ts";
 import type { BidirectionalStream, CloseInfo, Connection } from "./transport.ts";
 import { discard } from "../streams/discard.ts";
 import type { ByteSource } from "../streams/message-source.ts";
+import type { ByteWriter } from "../streams/sink-writer.ts";
+import type { ByteReader } from "../streams/source-reader.ts";
 import { encodeVarints, varintLengthFrom } from "../streams/varint.ts";
 
 export interface SessionOptions {
@@ -39,7 +41,8 @@ export class Session {
   }
 
   async openControlStream(): Promise<ControlStream> {
-    return new ControlStream(await this.connection.createBidirectionalStream());
+    const stream = await this.connection.createBidirectionalStream();
+    return new ControlStream(stream.lock?.() ?? lock(stream));
   }
 
   /** From now on data streams of this channel are kept for its path. */
@@ -104,7 +107,7 @@ export class Session {
   async #bidirectionalStream({ readable, writable }: BidirectionalStream): Promise<void> {
     const head = await this.#firstBytes(readable);
     if (head[0] !== 0) {
-      this.#options.onControlStream(new ControlStream({ readable, writable }, head));
+      this.#options.onControlStream(new ControlStream(lock({ readable, writable }), head));
       return;
     }
     // A data stream on a transport that has no unidirectional streams.
@@ -143,6 +146,10 @@ export class Session {
       reader.releaseLock();
     }
   }
+}
+
+function lock({ readable, writable }: BidirectionalStream): { reader: ByteReader; writer: ByteWriter } {
+  return { reader: readable.getReader(), writer: writable.getWriter() };
 }
 
 /** The path of one channel over a {@link Session}: its control stream, and data streams headed by its id. */

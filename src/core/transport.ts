@@ -5,6 +5,9 @@
  * Every implementation passes `test/transports/contract.ts`.
  */
 
+import type { ByteReader } from "../streams/source-reader.ts";
+import type { ByteWriter } from "../streams/sink-writer.ts";
+
 /** How a connection or channel ended. */
 export interface CloseInfo {
   /** Application code, an integer from 0 to 2^32 − 1. 0 when none was given. */
@@ -17,6 +20,11 @@ export interface CloseInfo {
 export interface BidirectionalStream {
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Uint8Array>;
+  /**
+   * The reader and the writer of the two halves, for a transport that can give them at less cost than two streams: called
+   * before either stream was looked at, and at most once.
+   */
+  lock?(): { reader: ByteReader; writer: ByteWriter };
 }
 
 /** Who is at the other end of a connection, as far as the transport can tell. */

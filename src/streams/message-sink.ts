@@ -8,6 +8,7 @@ import { sizeOf, toBytes } from "./bytes.ts";
 import { abortMarker, headerLength, writeHeader } from "./framing.ts";
 import { busyBytes, MessageBatch } from "./message-batch.ts";
 import { MicrotaskDebounce } from "./microtask-debounce.ts";
+import type { ByteWriter } from "./sink-writer.ts";
 
 /** What a channel does when its stream's writing half ends. Each is called at most once. */
 export interface MessageSinkHooks {
@@ -33,7 +34,7 @@ interface Counters {
 
 export class MessageSink implements UnderlyingSink<Uint8Array> {
   readonly counters: Counters = { messages: 0, bytes: 0 };
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #writer: ByteWriter;
   readonly #maxMessageBytes: number;
   readonly #smallBytes: number;
   readonly #hooks: MessageSinkHooks;
@@ -58,8 +59,8 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   #error: unknown;
   #state: "open" | "closing" | "ended" = "open";
 
-  constructor(writable: WritableStream<Uint8Array>, options: MessageSinkOptions) {
-    this.#writer = writable.getWriter();
+  constructor(writer: ByteWriter, options: MessageSinkOptions) {
+    this.#writer = writer;
     this.#maxMessageBytes = options.maxMessageBytes;
     this.#smallBytes = Math.min(copiedBytes, options.maxMessageBytes);
     this.#hooks = options.hooks ?? {};
@@ -68,13 +69,13 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   }
 
   /** The queuing strategy that the WritableStream must use: it counts bytes, and tells the sink what is queued. */
-  readonly strategy: QueuingStrategy<Uint8Array> = {
-    highWaterMark: highWaterBytes,
-    size: (chunk: unknown) => {
+  get strategy(): QueuingStrategy<Uint8Array> {
+    const size = (chunk: unknown): number => {
       this.#queued += 1;
       return sizeOf(chunk) + 1;
-    },
-  };
+    };
+    return { highWaterMark: highWaterBytes, size };
+  }
 
   start(controller: WritableStreamDefaultController): void {
     this.#controller = controller;

@@ -5,6 +5,7 @@
 import { ConecError, toConecError } from "../core/errors.ts";
 import { unrefTimeout } from "./timer.ts";
 import { FrameDecoder } from "./framing.ts";
+import type { ByteReader } from "./source-reader.ts";
 
 /** Bytes that were read already, and the stream that the rest comes from. */
 export interface ByteSource {
@@ -35,7 +36,7 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
   readonly #hooks: MessageSourceHooks;
   readonly #decoder: FrameDecoder;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
-  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  #reader: ByteReader | undefined;
   /** Messages decoded and not yet taken, from #next on. */
   #messages: Uint8Array[] = [];
   #next = 0;
@@ -82,11 +83,11 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
     this.#hooks.cancelled?.(reason);
   }
 
-  /** Gives the byte stream to read from; until then reads wait. */
-  attach(source: ByteSource): void {
-    this.#reader = source.readable.getReader();
+  /** Gives the bytes to read, and the reader that the rest comes from; until then reads wait. */
+  attach(head: Uint8Array, reader: ByteReader): void {
+    this.#reader = reader;
     if (this.#state !== "open") this.#discard();
-    void this.#pump(this.#reader, source.head);
+    void this.#pump(reader, head);
   }
 
   /** See {@link MessageReadable.tryRead}. */
@@ -122,7 +123,7 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
     this.#settleIfDrained();
   }
 
-  async #pump(reader: ReadableStreamDefaultReader<Uint8Array>, head: Uint8Array): Promise<void> {
+  async #pump(reader: ByteReader, head: Uint8Array): Promise<void> {
     let chunk = head;
     try {
       for (;;) {

@@ -1,7 +1,7 @@
 /** How Clients join and leave, and what a Coordinator does with those that misbehave, over every transport. */
 import { describe, expect, test } from "vitest";
 import { Client } from "../../src/index.ts";
-import type { AuthenticateRequest, Connection } from "../../src/index.ts";
+import type { AuthenticateRequest, BidirectionalStream, Connection } from "../../src/index.ts";
 import { encodeControlMessage } from "../../src/core/control-messages.ts";
 import type { ControlMessage } from "../../src/core/control-messages.ts";
 import { ControlStream } from "../../src/core/control-stream.ts";
@@ -268,10 +268,14 @@ async function opened(a: Client["coordinator"], b: Client["coordinator"]) {
 
 /** Joins by hand. */
 async function join(connection: Connection, hello: ControlMessage): Promise<ControlStream> {
-  const control = new ControlStream(await connection.createBidirectionalStream());
+  const control = new ControlStream(lock(await connection.createBidirectionalStream()));
   void control.send(hello);
   await control.expect(["welcome"], 5_000);
   return control;
+}
+
+function lock({ readable, writable }: BidirectionalStream) {
+  return { reader: readable.getReader(), writer: writable.getWriter() };
 }
 
 async function sendControl(connection: Connection, ...chunks: Uint8Array[]): Promise<void> {

@@ -12,7 +12,7 @@ export function createMessagePipe(options: { maxMessageBytes?: number; maxReadBy
   const bytes = createBytePipe();
   let confirm!: () => void;
   const received = new Promise<void>((resolve) => (confirm = resolve));
-  const sink: MessageSink = new MessageSink(bytes.writable, {
+  const sink: MessageSink = new MessageSink(bytes.writable.getWriter(), {
     maxMessageBytes,
     hooks: {
       confirm: () => received,
@@ -35,7 +35,7 @@ export function createMessagePipe(options: { maxMessageBytes?: number; maxReadBy
   });
   const writable = new MessageWritable(sink);
   const readable = new MessageReadable(source);
-  source.attach({ head: new Uint8Array(0), readable: bytes.readable });
+  source.attach(new Uint8Array(0), bytes.readable.getReader());
   return { writable, readable, sink, source, bytes };
 }
 
@@ -43,7 +43,7 @@ export function createMessagePipe(options: { maxMessageBytes?: number; maxReadBy
 export function createRecorder(options: { maxMessageBytes?: number } = {}) {
   const chunks: Uint8Array[] = [];
   const bytes = new WritableStream<Uint8Array>({ write: (chunk) => void chunks.push(chunk) });
-  const sink = new MessageSink(bytes, { maxMessageBytes: options.maxMessageBytes ?? 1024 * 1024 });
+  const sink = new MessageSink(bytes.getWriter(), { maxMessageBytes: options.maxMessageBytes ?? 1024 * 1024 });
   return { writable: new MessageWritable(sink), sink, chunks };
 }
 
@@ -68,7 +68,7 @@ export function createGate({ highWaterMark = 1, maxMessageBytes = 1024 * 1024, c
     },
     { highWaterMark, size: (chunk) => chunk.length },
   );
-  const sink = new MessageSink(bytes, {
+  const sink = new MessageSink(bytes.getWriter(), {
     maxMessageBytes,
     hooks: { aborted: (reason) => void aborted.push(reason), ...(confirm && { confirm }), ...(broken && { broken }) },
   });

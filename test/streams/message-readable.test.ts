@@ -295,7 +295,7 @@ test("what comes behind a cancel is read and thrown away, whenever the byte stre
   });
   const readable = new MessageReadable(source);
   await readable.cancel();
-  source.attach({ head: fromHex("0261404200ffffffffffffffff"), readable: bytes.readable });
+  source.attach(fromHex("0261404200ffffffffffffffff"), bytes.readable.getReader());
   const writer = bytes.writable.getWriter();
   for (let i = 0; i < 20; i++) await writer.write(new Uint8Array(30_000));
   await writer.close();
@@ -335,7 +335,7 @@ describe("hooks", () => {
     const bytes = createBytePipe();
     const source = new MessageSource({ maxMessageBytes: 10, hooks: { broken: (error) => void broken.push(error) } });
     const readable = new MessageReadable(source);
-    source.attach({ head: fromHex("0261ffffffffffffffff"), readable: bytes.readable });
+    source.attach(fromHex("0261ffffffffffffffff"), bytes.readable.getReader());
     const reader = readable.getReader();
     expect(text((await reader.read()).value)).toBe("a");
     const read = reader.read();
@@ -424,7 +424,7 @@ function attach(
 ): MessageReadable {
   const source = new MessageSource({ maxMessageBytes, hooks });
   const messages = new MessageReadable(source);
-  source.attach({ head: new Uint8Array(0), readable });
+  source.attach(new Uint8Array(0), readable.getReader());
   return messages;
 }
 
