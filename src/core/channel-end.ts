@@ -119,11 +119,14 @@ export class ChannelEnd {
   async pass(via: number, metadata: Metadata, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     this.beginPass();
-    await new Promise<void>((resolve, reject) => {
+    let abort!: () => void;
+    const answer = new Promise<void>((resolve, reject) => {
       this.#settlePassed = { resolve, reject };
-      signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-      void this.#apply(this.#state.pass(via, metadata));
+      abort = () => reject(signal!.reason as Error);
     });
+    signal?.addEventListener("abort", abort, { once: true });
+    void this.#apply(this.#state.pass(via, metadata));
+    await answer.finally(() => signal?.removeEventListener("abort", abort));
   }
 
   /**

@@ -246,7 +246,9 @@ export class Client implements AsyncDisposable {
 
 async function dial(url: string | URL, { transport, signal }: ClientOptions): Promise<Connection> {
   const transports = Array.isArray(transport) ? (transport as readonly Transport[]) : [transport as Transport];
-  if (transports.length === 0) throw new ConecError("invalid-argument", "No transport was given");
+  if (transports.length === 0 || transports.some((each) => typeof each?.connect !== "function")) {
+    throw new ConecError("invalid-argument", "A transport is needed, such as quic() of conec/quic");
+  }
   const errors: unknown[] = [];
   for (const each of transports) {
     try {

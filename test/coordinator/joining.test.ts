@@ -1,7 +1,7 @@
 /** How Clients join and leave, and what a Coordinator does with those that misbehave, over every transport. */
 import { describe, expect, test } from "vitest";
 import { Client } from "../../src/index.ts";
-import type { AuthenticateRequest, BidirectionalStream, Connection } from "../../src/index.ts";
+import type { AuthenticateRequest, BidirectionalStream, ClientOptions, Connection } from "../../src/index.ts";
 import { encodeControlMessage } from "../../src/core/control-messages.ts";
 import type { ControlMessage } from "../../src/core/control-messages.ts";
 import { ControlStream } from "../../src/core/control-stream.ts";
@@ -115,7 +115,9 @@ describe.each([memoryKind, quicKind])("joining over $name", (kind) => {
       code: "unreachable",
       message: "no such network",
     });
-    expect(await rejection(Client.connect(hub.url, { transport: [] }))).toMatchObject({ code: "invalid-argument" });
+    for (const transport of [[], undefined, quicKind] as unknown as ClientOptions["transport"][]) {
+      expect(await rejection(Client.connect(hub.url, { transport }))).toMatchObject({ code: "invalid-argument" });
+    }
     await hub.close();
   });
 
