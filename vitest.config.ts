@@ -28,7 +28,6 @@ export default defineConfig({
           retry: 0,
         },
       },
-      // The place for browsers: { test: { name: "chromium", include: ["test/**/*.browser.test.ts"], browser: { … } } }
     ],
   },
 });

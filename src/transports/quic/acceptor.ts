@@ -1,14 +1,15 @@
 import { randomBytes } from "node:crypto";
 import type { RemoteInfo } from "node:dgram";
 
+import type { CloseInfo, Connection } from "../../core/transport.ts";
 import { addressBytes, unmapped } from "./address-bytes.ts";
 import { Admission } from "./admission.ts";
 import type { AdmissionLimits } from "./admission.ts";
+import { createApplicationProtocol } from "./application-protocol.ts";
+import type { ApplicationProtocol } from "./application-protocol.ts";
 import { serverIdBytes } from "./binding.ts";
 import type { Binding, Engine, EngineConfig } from "./binding.ts";
-import { conecProtocol, minDatagramBytes } from "./config.ts";
-import { QuicConnection } from "./connection.ts";
-import type { ConnectionEvents } from "./connection.ts";
+import { minDatagramBytes } from "./config.ts";
 import type { PathProfile } from "./datagram-sizes.ts";
 import { Driver } from "./driver.ts";
 import { parseLongHeader } from "./long-header.ts";
@@ -23,10 +24,12 @@ export interface AcceptorOptions {
   binding: Binding;
   endpoint: UdpEndpoint;
   /** The engine's configuration and what goes with it, for a client at that address. */
-  profileFor: (host: string, afterRetry: boolean) => PathProfile & { config: EngineConfig };
+  profileFor: (host: string, originalId: Uint8Array | undefined) => PathProfile & { config: EngineConfig };
   statelessResetKey: Uint8Array;
   limits: AdmissionLimits & ConnectionLimits;
-  onConnection: (connection: QuicConnection) => void;
+  /** Of pages that may open a WebTransport session. Undefined: any. */
+  allowedOrigins?: ReadonlySet<string> | undefined;
+  onConnection: (connection: Connection) => void;
 }
 
 export interface QuicListenerStats {
@@ -54,7 +57,7 @@ export class Acceptor {
   readonly #options: AcceptorOptions;
   /** By connection id, in latin1: the ones that this end gave out, and the one of each client's first packet. */
   readonly #entries = new Map<string, Entry>();
-  readonly #connections = new Set<Driver>();
+  readonly #connections = new Map<Driver, () => ApplicationProtocol | undefined>();
   readonly #admission: Admission;
   readonly #strayAnswers: TokenBucket;
   readonly #retryKey = randomBytes(32);
@@ -79,9 +82,10 @@ export class Acceptor {
   }
 
   /** Lets nobody in any more and closes all connections. */
-  stop(info: { closeCode: number; reason: string }): void {
+  stop(info: CloseInfo): void {
     this.#stopped = true;
-    for (const driver of this.#connections) {
+    for (const [driver, protocol] of this.#connections) {
+      protocol()?.onStop?.(info);
       driver.close(info);
       driver.release();
     }
@@ -138,10 +142,8 @@ export class Acceptor {
     // After a Retry the client uses the id that the Retry gave it.
     const id = originalId === undefined ? randomBytes(serverIdBytes) : Buffer.from(header.destinationId);
     if (id.length !== serverIdBytes) return this.#drop();
-    const { config, datagramCandidates, maxStreamWindowBytes } = this.#options.profileFor(
-      from.address,
-      originalId !== undefined,
-    );
+    const profile = this.#options.profileFor(from.address, originalId);
+    const { config, datagramCandidates, maxStreamWindowBytes } = profile;
     config.setStatelessResetToken(tokenAsInteger(statelessResetToken(statelessResetKey, id)));
     let engine: Engine;
     try {
@@ -152,7 +154,7 @@ export class Acceptor {
     }
     const peer = { host: from.address, port: from.port };
     const keys = new Set([id.toString("latin1"), header.destinationId.toString("latin1")]);
-    let events: ConnectionEvents | undefined;
+    let protocol: ApplicationProtocol | undefined;
     const driver = new Driver({
       engine,
       endpoint,
@@ -167,10 +169,13 @@ export class Acceptor {
           entry.established = true;
           this.#admission.end();
           this.#stats.accepted += 1;
-          events = this.#dispatch(engine.applicationProtocol(), driver, peer);
+          const { allowedOrigins, onConnection } = this.#options;
+          const application = { driver, peer, profile, allowedOrigins, onConnection };
+          protocol = createApplicationProtocol(engine.applicationProtocol(), application);
         },
-        onStream: (receive, send) => events?.onStream(receive, send),
-        onEnd: (end) => events?.onEnd(end),
+        onStream: (receive, send) => protocol?.onStream(receive, send),
+        onDatagram: (payload) => protocol?.onDatagram?.(payload),
+        onEnd: (end) => protocol?.onEnd(end),
         onReleased: () => {
           if (!entry.established) this.#admission.end();
           this.#connections.delete(driver);
@@ -180,23 +185,12 @@ export class Acceptor {
     });
     const entry: Entry = { driver, from: peer, established: false };
     this.#admission.begin();
-    this.#connections.add(driver);
+    this.#connections.set(driver, () => protocol);
     for (const key of keys) this.#entries.set(key, entry);
     if (!driver.receive(datagram)) {
       this.#stats.dropped += 1;
       driver.release();
     }
-  }
-
-  /** What is spoken on a connection whose handshake is complete: decided by its application protocol, here only. */
-  #dispatch(protocol: string, driver: Driver, peer: UdpAddress): ConnectionEvents | undefined {
-    let events: ConnectionEvents | undefined;
-    if (protocol === conecProtocol) {
-      const remote = { host: unmapped(peer.host), port: peer.port };
-      const connection = new QuicConnection(driver, remote, (wanted) => (events = wanted));
-      this.#options.onConnection(connection);
-    }
-    return events;
   }
 
   #tokenOf(datagram: Buffer): Uint8Array | undefined {

@@ -44,8 +44,9 @@ export type EngineConfig = native.Config;
 /** Bytes of every connection id that a conec server gives itself. A client's has none. */
 export const serverIdBytes = 16;
 
-/** Largest error code that may be handed to the engine (RFC 9000, section 16: below 2^62; conec's own end at 2^32 − 1). */
-const maxErrorCode = 0xffff_ffff;
+/** Largest code that a connection is closed with, and that a stream is given up with (RFC 9000, section 16: below 2^62). */
+const maxCloseCode = 0xffff_ffff;
+const maxStreamErrorCode = Number.MAX_SAFE_INTEGER;
 const maxReasonBytes = 1024;
 
 /**
@@ -169,12 +170,17 @@ export class Engine {
 
   /** Sends RESET_STREAM. */
   streamReset(id: number, code: number): void {
-    this.#native.streamShutdown(id, 1, assertRange("stream error code", code, 0, maxErrorCode));
+    this.#native.streamShutdown(id, 1, assertRange("stream error code", code, 0, maxStreamErrorCode));
   }
 
   /** Sends STOP_SENDING. */
   streamStop(id: number, code: number): void {
-    this.#native.streamShutdown(id, 0, assertRange("stream error code", code, 0, maxErrorCode));
+    this.#native.streamShutdown(id, 0, assertRange("stream error code", code, 0, maxStreamErrorCode));
+  }
+
+  /** The next DATAGRAM frame (RFC 9221) that came in, or null. */
+  receiveDatagram(): Uint8Array | null {
+    return this.#native.dgramRecvVec();
   }
 
   streamCapacity(id: number): number {
@@ -205,7 +211,7 @@ export class Engine {
   }
 
   close(isApplication: boolean, code: number, reason: Uint8Array): void {
-    assertRange("close code", code, 0, maxErrorCode);
+    assertRange("close code", code, 0, maxCloseCode);
     this.#native.close(isApplication, code, reason.subarray(0, maxReasonBytes));
   }
 

@@ -10,10 +10,17 @@ export interface ProtocolOptions {
   maxStreamWindowBytes: number;
   /** See {@link maxStreams}. Default: the usual. */
   maxStreams?: number;
+  /** What is spoken over it, by preference. Default: conec alone. */
+  applicationProtocols?: readonly string[];
+  /** Whether DATAGRAM frames are taken (RFC 9221), which WebTransport needs. Default false. */
+  datagrams?: boolean;
 }
 
 /** The application protocol of conec over plain QUIC (RFC 7301). */
 export const conecProtocol = "conec/1";
+
+/** HTTP/3, for WebTransport (RFC 9114, section 3.1). */
+export const http3Protocol = "h3";
 
 /** Every path carries this much (RFC 9000, section 14). */
 export const minDatagramBytes = 1200;
@@ -43,10 +50,19 @@ const connectionWindowBytes = 2 ** 40;
  */
 export const maxStreams = { usual: 2 ** 28, afterRetry: 16_383 };
 
+/** Datagrams that the engine keeps until they are taken, once a turn; more than these are lost. */
+const datagramQueue = 64;
+
+/**
+ * After a Retry the announcement of datagrams fits (see {@link maxStreams}) only if the id that the client had chosen
+ * first is as short as that of browsers (8 bytes). conec's own Clients choose 16 and need no datagrams.
+ */
+export const maxOriginalIdBytesWithDatagrams = 8;
+
 /** Builds the engine's configuration. Throws what the engine throws when it does not take the TLS material. */
 export function createEngineConfig(binding: Binding, tls: TlsOptions, options: ProtocolOptions): EngineConfig {
   const config = binding.createConfig(tls);
-  config.setApplicationProtos([conecProtocol]);
+  config.setApplicationProtos([...(options.applicationProtocols ?? [conecProtocol])]);
   config.setMaxIdleTimeout(assertRange("idleTimeoutMs", options.idleTimeoutMs, 1, 2 ** 31 - 1));
   config.setMaxRecvUdpPayloadSize(engineMaxDatagramBytes);
   config.setMaxSendUdpPayloadSize(
@@ -65,6 +81,7 @@ export function createEngineConfig(binding: Binding, tls: TlsOptions, options: P
   );
   config.setActiveConnectionIdLimit(2);
   config.setDisableActiveMigration(true);
+  if (options.datagrams === true) config.enableDgram(true, datagramQueue, datagramQueue);
   config.enablePacing(false);
   return config;
 }

@@ -5,6 +5,14 @@ import type { Engine } from "./binding.ts";
 /** How a connection ended: by a close, or by an error. */
 export type ConnectionEnd = { readonly info: CloseInfo } | { readonly error: ConecError };
 
+/** What the streams of a connection fail with when it ends. */
+export function streamErrorOf(end: ConnectionEnd): ConecError {
+  if ("error" in end) return end.error;
+  const { closeCode, reason } = end.info;
+  const said = reason === "" ? ` (${closeCode})` : `: ${reason}`;
+  return new ConecError("closed", `The connection was closed${said}`);
+}
+
 /** TLS alert `no_application_protocol` as a QUIC error code (RFC 9001, section 4.8; RFC 7301). */
 const noApplicationProtocol = 0x178;
 const connectionRefused = 0x02;

@@ -1,18 +1,17 @@
 import { checkCloseInfo } from "../../core/close-info.ts";
 import { ConecError } from "../../core/errors.ts";
 import type { BidirectionalStream, CloseInfo, Connection, ConnectionStats, Remote } from "../../core/transport.ts";
+import type { ByteWriter } from "../../streams/sink-writer.ts";
+import type { ByteReader } from "../../streams/source-reader.ts";
 import type { ConnectionEnd } from "./connection-end.ts";
-import type { Driver } from "./driver.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
-import type { ReceiveStream } from "./receive-stream.ts";
-import type { SendStream } from "./send-stream.ts";
 
-/** A {@link Connection} over QUIC: what users see of a {@link Driver}. */
+/** A {@link Connection}: what users see of a QUIC connection, or of a session over one. */
 export class QuicConnection implements Connection {
-  readonly transport = "quic";
+  readonly transport: string;
   readonly remote: Remote;
   readonly closed: Promise<CloseInfo>;
-  readonly #driver: Driver;
+  readonly #carrier: Carrier;
   readonly #bidirectional = new IncomingQueue<BidirectionalStream>(({ readable, writable }) => {
     const refused = new ConecError("refused", "Nobody takes streams", { source: "stream" });
     void readable.cancel(refused).catch(() => {});
@@ -26,9 +25,10 @@ export class QuicConnection implements Connection {
   #resolveClosed!: (info: CloseInfo) => void;
   #rejectClosed!: (error: ConecError) => void;
 
-  /** `connectEvents` is given what is to be called for the driver's events. */
-  constructor(driver: Driver, remote: Remote, connectEvents: (events: ConnectionEvents) => void) {
-    this.#driver = driver;
+  /** `connectEvents` is given what is to be called for the carrier's events. */
+  constructor(transport: string, carrier: Carrier, remote: Remote, connectEvents: (events: ConnectionEvents) => void) {
+    this.transport = transport;
+    this.#carrier = carrier;
     this.remote = remote;
     this.closed = new Promise((resolve, reject) => {
       this.#resolveClosed = resolve;
@@ -51,21 +51,21 @@ export class QuicConnection implements Connection {
 
   async createBidirectionalStream(): Promise<BidirectionalStream> {
     this.#assertOpen();
-    const { receive, send } = this.#driver.streams.openBidirectional();
-    return { readable: receive.readable, writable: send.writable };
+    const { receive, send } = this.#carrier.streams.openBidirectional();
+    return bidirectional(receive, send);
   }
 
   async createUnidirectionalStream(): Promise<WritableStream<Uint8Array>> {
     this.#assertOpen();
-    return this.#driver.streams.openUnidirectional().writable;
+    return this.#carrier.streams.openUnidirectional().writable;
   }
 
   close(info: Partial<CloseInfo> = {}): void {
-    this.#driver.close(checkCloseInfo(info));
+    this.#carrier.close(checkCloseInfo(info));
   }
 
   async getStats(): Promise<ConnectionStats> {
-    return this.#driver.getStats();
+    return this.#carrier.getStats();
   }
 
   #assertOpen(): void {
@@ -74,9 +74,9 @@ export class QuicConnection implements Connection {
     throw new ConecError("closed", "Cannot open a stream: the connection is closed");
   }
 
-  #onStream(receive: ReceiveStream, send: SendStream | undefined): void {
+  #onStream(receive: Readable, send: Writable | undefined): void {
     if (send === undefined) this.#unidirectional.push(receive.readable);
-    else this.#bidirectional.push({ readable: receive.readable, writable: send.writable });
+    else this.#bidirectional.push(bidirectional(receive, send));
   }
 
   #onEnd(end: ConnectionEnd): void {
@@ -93,8 +93,47 @@ export class QuicConnection implements Connection {
   }
 }
 
+/** What a connection is made of: a Driver, or a session that has one for itself. */
+export interface Carrier {
+  readonly streams: {
+    openBidirectional(): { receive: Readable; send: Writable };
+    openUnidirectional(): Writable;
+  };
+  close(info: CloseInfo): void;
+  getStats(): ConnectionStats;
+}
+
+/** A direction that is read. */
+export interface Readable {
+  readonly readable: ReadableStream<Uint8Array>;
+  /** A reader without a ReadableStream, in place of it, where that can be had. */
+  lockReader?(): ByteReader;
+}
+
+/** A direction that is written. */
+export interface Writable {
+  readonly writable: WritableStream<Uint8Array>;
+  lockWriter?(): ByteWriter;
+}
+
+/** Two directions as one stream, whose web streams are made when they are looked at. */
+function bidirectional(receive: Readable, send: Writable): BidirectionalStream {
+  return {
+    get readable() {
+      return receive.readable;
+    },
+    get writable() {
+      return send.writable;
+    },
+    lock: () => ({
+      reader: receive.lockReader?.() ?? receive.readable.getReader(),
+      writer: send.lockWriter?.() ?? send.writable.getWriter(),
+    }),
+  };
+}
+
 export interface ConnectionEvents {
   /** `send` is absent when the stream is one-way. */
-  onStream: (receive: ReceiveStream, send: SendStream | undefined) => void;
+  onStream: (receive: Readable, send: Writable | undefined) => void;
   onEnd: (end: ConnectionEnd) => void;
 }

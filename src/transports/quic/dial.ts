@@ -68,7 +68,7 @@ export async function dial(options: DialOptions): Promise<QuicConnection> {
           connected = true;
           signal.removeEventListener("abort", onAbort);
           const known = { host: remote.host, port: remote.port, certificates };
-          resolve(new QuicConnection(driver, known, (wanted) => (events = wanted)));
+          resolve(new QuicConnection("quic", driver, known, (wanted) => (events = wanted)));
         },
         onStream: (receive, send) => events?.onStream(receive, send),
         onEnd: (end) => {

@@ -2,7 +2,7 @@ import { ConecError, toConecError } from "../../core/errors.ts";
 import type { CloseInfo, ConnectionStats } from "../../core/transport.ts";
 import { serverIdBytes } from "./binding.ts";
 import type { Engine } from "./binding.ts";
-import { endOf } from "./connection-end.ts";
+import { endOf, streamErrorOf } from "./connection-end.ts";
 import type { ConnectionEnd } from "./connection-end.ts";
 import { pathProbeFirstByte } from "./path-probe.ts";
 import { PathProber } from "./path-prober.ts";
@@ -33,6 +33,8 @@ export interface DriverEvents {
   onEstablished(): void;
   /** The other end has opened a stream; `send` is absent when it is one-way. */
   onStream(receive: ReceiveStream, send: SendStream | undefined): void;
+  /** An unreliable datagram came in (RFC 9221). Without a taker it is thrown away. */
+  onDatagram?(payload: Uint8Array): void;
   /** Once; every stream has failed by then. */
   onEnd(end: ConnectionEnd): void;
   /** Once, after `onEnd`: nothing is sent or expected any more. */
@@ -48,8 +50,6 @@ const packetsPerWindowCheck = 4096;
 /** RFC 9000, section 20.1. */
 const protocolViolation = 0x0a;
 
-const noId = new Uint8Array(0);
-
 /**
  * Drives one engine connection: hands it datagrams, has its streams moved once a turn, sends its packets, and keeps its
  * time. {@link QuicConnection} is what users see of it.
@@ -62,7 +62,7 @@ export class Driver implements TurnTaker, StreamTableOwner {
   readonly #peer: UdpAddress | undefined;
   readonly #events: DriverEvents;
   readonly #prober: PathProber;
-  readonly #keepAliveIntervalMs: number;
+  #keepAliveIntervalMs: number;
   #state: "opening" | "open" | "ended" | "released" = "opening";
   /** Whether a datagram has come in since the last turn. */
   #heard = false;
@@ -86,7 +86,7 @@ export class Driver implements TurnTaker, StreamTableOwner {
     this.#prober = new PathProber({
       candidates: options.datagramCandidates,
       ownIdBytes: isServer ? serverIdBytes : 0,
-      peersId: () => (isServer ? noId : engine.destinationId()),
+      peersId: () => (isServer ? new Uint8Array(0) : engine.destinationId()),
       rttMs: () => engine.pathStats()?.rtt ?? 0,
       send: (datagram) => endpoint.sendCopy(datagram, peer),
     });
@@ -115,6 +115,7 @@ export class Driver implements TurnTaker, StreamTableOwner {
     if (this.#state === "released") return;
     this.nowMs = performance.now();
     if (this.#state === "opening" && this.#engine.isEstablished()) this.#establish();
+    if (this.#heard) this.#takeDatagrams();
     if (this.#state === "open") this.streams.process(this.#heard);
     if (this.#heard) this.#keepAliveDueMs = this.#nextKeepAlive();
     this.#heard = false;
@@ -135,6 +136,13 @@ export class Driver implements TurnTaker, StreamTableOwner {
     }
     this.armTimer();
     return true;
+  }
+
+  /** For an other end that asks for no sign of life itself, and does not answer conec's probes of the path. */
+  adapt({ keepAliveIntervalMs, datagramBytes }: { keepAliveIntervalMs: number; datagramBytes: number }): void {
+    this.#keepAliveIntervalMs = keepAliveIntervalMs;
+    this.#keepAliveDueMs = this.#nextKeepAlive();
+    this.#prober.fix(datagramBytes);
   }
 
   flushSoon(): void {
@@ -219,6 +227,14 @@ export class Driver implements TurnTaker, StreamTableOwner {
     else this.process();
   }
 
+  #takeDatagrams(): void {
+    let datagram: Uint8Array | null;
+    while (this.#state === "open" && (datagram = this.#engine.receiveDatagram()) !== null) {
+      this.streams.thrownAway(datagram.length);
+      this.#events.onDatagram?.(datagram);
+    }
+  }
+
   /** With jitter, so that the clients of a restarted server do not all speak at once. */
   #nextKeepAlive(): number {
     return this.nowMs + this.#keepAliveIntervalMs * (0.8 + 0.4 * Math.random());
@@ -276,12 +292,8 @@ export class Driver implements TurnTaker, StreamTableOwner {
     if (this.#state === "ended" || this.#state === "released") return;
     this.#state = "ended";
     this.#releaseDueMs = Math.min(this.#releaseDueMs, performance.now() + drainMs);
-    this.streams.end("error" in end ? end.error : new ConecError("closed", closedMessage(end.info)));
+    this.streams.end(streamErrorOf(end));
     this.#events.onEnd(end);
     this.flush();
   }
-}
-
-function closedMessage({ closeCode, reason }: CloseInfo): string {
-  return reason === "" ? `The connection was closed (${closeCode})` : `The connection was closed: ${reason}`;
 }

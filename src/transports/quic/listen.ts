@@ -12,7 +12,13 @@ import { defaultAdmissionLimits } from "./admission.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import { assertRange, loadBinding } from "./binding.ts";
 import type { Binding, EngineConfig } from "./binding.ts";
-import { createEngineConfig, maxStreams } from "./config.ts";
+import {
+  conecProtocol,
+  createEngineConfig,
+  http3Protocol,
+  maxOriginalIdBytesWithDatagrams,
+  maxStreams,
+} from "./config.ts";
 import { assertMaxDatagramBytes, pathProfile } from "./datagram-sizes.ts";
 import type { PathProfile } from "./datagram-sizes.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
@@ -35,6 +41,11 @@ export interface QuicListenOptions {
   maxDatagramBytes?: number | undefined;
   idleTimeoutMs?: number | undefined;
   limits?: Partial<QuicListenLimits> | undefined;
+  /**
+   * Origins of the pages that may connect over WebTransport, as browsers spell them: `https://app.example`. Others get
+   * the answer 403; programs that are no browsers name no origin and are let in. Default: any.
+   */
+  allowedOrigins?: readonly string[] | undefined;
   /**
    * Lets Clients notice a restart at once (RFC 9000, section 10.3): at least 32 bytes, the same before and after. By
    * default it comes from `key`.
@@ -69,6 +80,7 @@ export async function listen(options: QuicListenOptions): Promise<QuicListener> 
   const idleTimeoutMs = assertRange("idleTimeoutMs", options.idleTimeoutMs ?? 15_000, 1, 2 ** 31 - 1);
   const port = assertRange("port", options.port ?? 0, 0, 65_535);
   const limits = checkedLimits(options.limits);
+  const allowedOrigins = options.allowedOrigins && new Set(options.allowedOrigins.map(checkedOrigin));
   assertMaxDatagramBytes(maxDatagramBytes);
   if (statelessResetKey !== undefined && statelessResetKey.length < 32) {
     throw new ConecError("invalid-argument", "Cannot use `statelessResetKey`: it is shorter than 32 bytes");
@@ -86,9 +98,10 @@ export async function listen(options: QuicListenOptions): Promise<QuicListener> 
   const acceptor = new Acceptor({
     binding,
     endpoint,
-    profileFor: (host, afterRetry) => configs.profileFor(host, afterRetry, { maxDatagramBytes, idleTimeoutMs }),
+    profileFor: (host, originalId) => configs.profileFor(host, originalId, { maxDatagramBytes, idleTimeoutMs }),
     statelessResetKey: statelessResetKey ?? deriveResetKey(identity),
     limits,
+    allowedOrigins,
     onConnection: (connection) => incoming.push(connection),
   });
   endpoint.receive({ onDatagram: (datagram, from) => acceptor.receive(datagram, from) });
@@ -153,17 +166,24 @@ class ServerConfigs {
 
   profileFor(
     host: string,
-    afterRetry: boolean,
+    originalId: Uint8Array | undefined,
     options: { maxDatagramBytes: number | undefined; idleTimeoutMs: number },
   ): PathProfile & { config: EngineConfig } {
-    const kind = `${isLoopback(host)} ${afterRetry}`;
+    const afterRetry = originalId !== undefined;
+    const datagrams = originalId === undefined || originalId.length <= maxOriginalIdBytesWithDatagrams;
+    const kind = `${isLoopback(host)} ${afterRetry} ${datagrams}`;
     let made = this.#made.get(kind);
     if (made === undefined) {
       const profile = pathProfile(host, options);
       const { cert, key } = this.#identity;
       const tls = { verifyPeer: false, allowFailure: false, ca: null, cert, key };
       const streams = afterRetry ? maxStreams.afterRetry : maxStreams.usual;
-      const config = createEngineConfig(this.#binding, tls, { ...profile, maxStreams: streams });
+      const config = createEngineConfig(this.#binding, tls, {
+        ...profile,
+        maxStreams: streams,
+        applicationProtocols: [conecProtocol, http3Protocol],
+        datagrams,
+      });
       made = { ...profile, config };
       this.#made.set(kind, made);
     }
@@ -206,6 +226,12 @@ function checkedLimits(limits: Partial<QuicListenLimits> = {}): QuicListenLimits
     if (value !== undefined) all[name as keyof QuicListenLimits] = assertRange(name, value, 0, Number.MAX_SAFE_INTEGER);
   }
   return all;
+}
+
+/** An origin as browsers send it (RFC 6454, section 6.2): a scheme, a host, a port unless it is the default. */
+function checkedOrigin(origin: string): string {
+  if (URL.canParse(origin) && new URL(origin).origin === origin) return origin;
+  throw new ConecError("invalid-argument", `Cannot use \`allowedOrigins\`: ${origin} is not an origin`);
 }
 
 function deriveResetKey({ keyBytes }: Identity): Uint8Array {

@@ -22,6 +22,7 @@ const echoes = 32;
 export class PathProber {
   readonly #options: PathProberOptions;
   readonly #mtu: PathMtu;
+  #fixedBytes: number | undefined;
   readonly #echoes = new TokenBucket({ perSecond: echoes, burst: echoes, nowMs: performance.now() });
 
   constructor(options: PathProberOptions) {
@@ -34,12 +35,17 @@ export class PathProber {
 
   /** The largest datagram that may be sent now. */
   get datagramBytes(): number {
-    return this.#mtu.datagramBytes;
+    return this.#fixedBytes ?? this.#mtu.datagramBytes;
+  }
+
+  /** Sends datagrams of this size from now on, and looks for no other. */
+  fix(bytes: number): void {
+    this.#fixedBytes = bytes;
   }
 
   /** When {@link poll} wants to be called next. */
   get deadlineMs(): number {
-    return this.#mtu.deadlineMs ?? Infinity;
+    return this.#fixedBytes === undefined ? (this.#mtu.deadlineMs ?? Infinity) : Infinity;
   }
 
   onFullDatagram(nowMs: number): void {

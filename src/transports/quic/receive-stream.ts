@@ -1,16 +1,20 @@
-import { ConecError, streamErrorCodeOf, toConecError } from "../../core/errors.ts";
+import { ConecError, toConecError } from "../../core/errors.ts";
 import { parseStreamFault } from "./stream-fault.ts";
+import { SourceReader } from "../../streams/source-reader.ts";
+import type { ByteProducer, ByteReader, SourceController } from "../../streams/source-reader.ts";
 import type { StreamHost } from "./stream-host.ts";
 
 /**
  * The receiving half of a stream: a ReadableStream that reads the engine only when its reader asks. What nobody asks
  * for stays in the engine, and so its flow-control window stays shut: that is the backpressure.
  */
-export class ReceiveStream {
+export class ReceiveStream implements ByteProducer {
   readonly id: number;
-  readonly readable: ReadableStream<Uint8Array>;
   readonly #host: StreamHost;
-  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  #readable: ReadableStream<Uint8Array> | undefined;
+  #controller: SourceController | undefined;
+  /** What the stream failed with before anybody held it. */
+  #failure: ConecError | undefined;
   #done = false;
   /** Whether the engine may have bytes. */
   #ready = false;
@@ -21,16 +25,15 @@ export class ReceiveStream {
   constructor(host: StreamHost, id: number) {
     this.#host = host;
     this.id = id;
-    this.readable = new ReadableStream<Uint8Array>(
-      {
-        start: (controller) => {
-          this.#controller = controller;
-        },
-        pull: () => this.#pull(),
-        cancel: (reason) => this.#cancel(reason),
-      },
-      { highWaterMark: 0 },
-    );
+  }
+
+  get readable(): ReadableStream<Uint8Array> {
+    return (this.#readable ??= new ReadableStream<Uint8Array>(this, { highWaterMark: 0 }));
+  }
+
+  /** A reader without a ReadableStream, in place of {@link readable}. */
+  lockReader(): ByteReader {
+    return new SourceReader(this);
   }
 
   /** The engine has bytes, a FIN or a reset for this stream. */
@@ -62,9 +65,9 @@ export class ReceiveStream {
     if (fin) this.#end("complete");
     if (length > 0) {
       this.#host.delivered(length);
-      this.#controller.enqueue(this.#host.slab.take(length));
+      this.#controller?.enqueue(this.#host.slab.take(length));
     }
-    if (fin) this.#controller.close();
+    if (fin) this.#controller?.close();
     this.#host.flushSoon();
   }
 
@@ -72,7 +75,8 @@ export class ReceiveStream {
   fail(error: ConecError): void {
     if (this.#done) return;
     this.#end("aborted");
-    this.#controller.error(error);
+    this.#failure = error;
+    this.#controller?.error(error);
   }
 
   /** Whether the engine holds bytes that nobody asks for. */
@@ -80,21 +84,28 @@ export class ReceiveStream {
     return this.#ready && !this.#wanted;
   }
 
-  #pull(): void {
+  // What the stream that holds this one calls, as an underlying source.
+
+  start(controller: SourceController): void {
+    this.#controller = controller;
+    if (this.#failure !== undefined) controller.error(this.#failure);
+  }
+
+  pull(): void {
     if (this.#done) return;
     this.#wanted = true;
     if (this.#ready) this.read();
     else if (this.#hadData) this.#host.readLater(this);
   }
 
-  #cancel(reason: unknown): void {
+  cancel(reason: unknown): void {
     if (this.#done) return;
     // In a packet of its own: where an acknowledgement and STOP_SENDING arrive together, the engine at the other end
     // may forget the stream before its error code was looked at.
     this.#host.flushNow();
     this.#end("cancelled");
     try {
-      this.#host.engine.streamStop(this.id, streamErrorCodeOf(reason) ?? 0);
+      this.#host.engine.streamStop(this.id, this.#host.errorCodes.encode(reason));
     } catch (thrown) {
       if (!parseStreamFault(thrown)) throw thrown;
     }
@@ -111,7 +122,7 @@ export class ReceiveStream {
       new ConecError("aborted", "The other end aborted the stream", {
         source: "stream",
         remote: true,
-        streamErrorCode: fault.code,
+        streamErrorCode: this.#host.errorCodes.decode(fault.wireCode ?? 0),
       }),
     );
   }

@@ -1,4 +1,6 @@
-import { ConecError, streamErrorCodeOf, toConecError } from "../../core/errors.ts";
+import { ConecError, toConecError } from "../../core/errors.ts";
+import { SinkWriter } from "../../streams/sink-writer.ts";
+import type { ByteSink, ByteWriter, SinkController } from "../../streams/sink-writer.ts";
 import type { StreamHost } from "./stream-host.ts";
 import { parseStreamFault, streamLimitReached } from "./stream-fault.ts";
 
@@ -19,11 +21,13 @@ const bareFinDelayMs = 40;
  * the packets of this turn are built, by when a `close` that follows the last `write` has been called. A `close` that
  * comes later finds nothing to send with the FIN; it then waits a moment, until the data is most likely acknowledged.
  */
-export class SendStream {
+export class SendStream implements ByteSink {
   readonly id: number;
-  readonly writable: WritableStream<Uint8Array>;
   readonly #host: StreamHost;
-  #controller!: WritableStreamDefaultController;
+  #writable: WritableStream<Uint8Array> | undefined;
+  #controller: SinkController | undefined;
+  /** What the stream failed with before anybody held it. */
+  #failure: ConecError | undefined;
   /** Whether the engine knows the stream. */
   #opened: boolean;
   #done = false;
@@ -39,18 +43,25 @@ export class SendStream {
   #lastDataMs = -Infinity;
   #bytesTaken = 0;
 
-  constructor(host: StreamHost, id: number, opened: boolean) {
+  /** `preamble` (at most 64 bytes) leaves with the first bytes written, or with the FIN. */
+  constructor(host: StreamHost, id: number, opened: boolean, preamble?: Uint8Array) {
     this.#host = host;
     this.id = id;
     this.#opened = opened;
-    this.writable = new WritableStream<Uint8Array>({
-      start: (controller) => {
-        this.#controller = controller;
-      },
-      write: (chunk) => this.#write(chunk),
-      close: () => this.#close(),
-      abort: (reason) => this.#abort(reason),
-    });
+    if (preamble !== undefined) {
+      this.#buffer = Buffer.alloc(smallPendingBytes);
+      this.#buffer.set(preamble);
+      this.#pendingBytes = preamble.length;
+    }
+  }
+
+  get writable(): WritableStream<Uint8Array> {
+    return (this.#writable ??= new WritableStream<Uint8Array>(this));
+  }
+
+  /** A writer without a WritableStream, in place of {@link writable}. */
+  lockWriter(): ByteWriter {
+    return new SinkWriter(this);
   }
 
   /** The packets of this turn are about to be built. */
@@ -95,16 +106,24 @@ export class SendStream {
   fail(error: ConecError): void {
     if (this.#done) return;
     this.#end();
-    this.#controller.error(error);
+    this.#failure = error;
+    this.#controller?.error(error);
     this.#settle(error);
   }
 
-  #write(chunk: Uint8Array): void | Promise<void> {
+  // What the stream that holds this one calls, as an underlying sink.
+
+  start(controller: SinkController): void {
+    this.#controller = controller;
+    if (this.#failure !== undefined) controller.error(this.#failure);
+  }
+
+  write(chunk: Uint8Array): void | Promise<void> {
     if (!(chunk instanceof Uint8Array)) {
       const error = new ConecError("invalid-argument", "Cannot write: the chunk is not a Uint8Array", {
         source: "stream",
       });
-      this.#abort(error);
+      this.abort(error);
       throw error;
     }
     if (chunk.length === 0 || this.#done) return undefined;
@@ -118,7 +137,7 @@ export class SendStream {
     return this.#wait();
   }
 
-  #close(): void | Promise<void> {
+  close(): void | Promise<void> {
     if (this.#done) return undefined;
     this.#closing = true;
     const dueMs = this.#lastDataMs + bareFinDelayMs;
@@ -128,14 +147,14 @@ export class SendStream {
     return this.#done ? undefined : this.#wait();
   }
 
-  #abort(reason: unknown): void {
+  abort(reason: unknown): void {
     if (this.#done) return;
     const opened = this.#opened;
     this.#end();
     this.#settle(reason);
     if (!opened) return;
     try {
-      this.#host.engine.streamReset(this.id, streamErrorCodeOf(reason) ?? 0);
+      this.#host.engine.streamReset(this.id, this.#host.errorCodes.encode(reason));
     } catch (error) {
       if (!parseStreamFault(error)) throw error;
     }
@@ -215,7 +234,7 @@ export class SendStream {
           : new ConecError("cancelled", "The other end cancelled the stream", {
               source: "stream",
               remote: true,
-              streamErrorCode: fault.code,
+              streamErrorCode: this.#host.errorCodes.decode(fault.wireCode ?? 0),
             });
       this.fail(error);
       return false;
@@ -226,8 +245,8 @@ export class SendStream {
   #wait(): Promise<void> {
     if (!this.#listensForAbort) {
       this.#listensForAbort = true;
-      const { signal } = this.#controller;
-      signal.addEventListener("abort", () => this.#abort(signal.reason), { once: true });
+      const { signal } = this.#controller!;
+      signal.addEventListener("abort", () => this.abort(signal.reason), { once: true });
     }
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };

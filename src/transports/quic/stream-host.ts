@@ -2,10 +2,12 @@ import type { Engine } from "./binding.ts";
 import type { ReceiveStream } from "./receive-stream.ts";
 import type { SendStream } from "./send-stream.ts";
 import type { Slab } from "./slab.ts";
+import type { StreamErrorCodes } from "./stream-error-codes.ts";
 
 /** What a stream needs of the connection that carries it. */
 export interface StreamHost {
   readonly engine: Engine;
+  readonly errorCodes: StreamErrorCodes;
   /** Where received bytes are put. */
   readonly slab: Slab;
   /** Monotonic time of this turn. */

@@ -4,6 +4,8 @@ import { ReceiveBudget } from "./receive-budget.ts";
 import { ReceiveStream } from "./receive-stream.ts";
 import { SendStream } from "./send-stream.ts";
 import { Slab } from "./slab.ts";
+import { plainErrorCodes } from "./stream-error-codes.ts";
+import type { StreamErrorCodes } from "./stream-error-codes.ts";
 import type { StreamHost } from "./stream-host.ts";
 
 export interface StreamTableOptions {
@@ -59,6 +61,7 @@ const droppedByAbortBytes = 64 * 1024;
 export class StreamTable implements StreamHost {
   readonly engine: Engine;
   readonly slab = new Slab();
+  errorCodes: StreamErrorCodes = plainErrorCodes;
   readonly #connection: StreamTableOwner;
   readonly #isServer: boolean;
   readonly #limits: ConnectionLimits;
@@ -92,16 +95,17 @@ export class StreamTable implements StreamHost {
     this.#next = isServer ? { bidirectional: 1, unidirectional: 3 } : { bidirectional: 0, unidirectional: 2 };
   }
 
-  openBidirectional(): { receive: ReceiveStream; send: SendStream } {
+  /** `preamble`: see {@link SendStream}. */
+  openBidirectional(preamble?: Uint8Array): { receive: ReceiveStream; send: SendStream } {
     const id = this.#next.bidirectional;
     this.#next.bidirectional += 4;
-    return { receive: this.#addReceiving(id), send: this.#addSending(id, false) };
+    return { receive: this.#addReceiving(id), send: this.#addSending(id, false, preamble) };
   }
 
-  openUnidirectional(): SendStream {
+  openUnidirectional(preamble?: Uint8Array): SendStream {
     const id = this.#next.unidirectional;
     this.#next.unidirectional += 4;
-    return this.#addSending(id, false);
+    return this.#addSending(id, false, preamble);
   }
 
   /** A datagram has come in. */
@@ -139,6 +143,21 @@ export class StreamTable implements StreamHost {
       this.#lateFins.delete(stream);
       stream.sendBareFin();
     }
+  }
+
+  /** Fails all streams but one. What still comes in on them is thrown away, and the other end is told nothing. */
+  failAllBut(id: number, error: ConecError): void {
+    for (const stream of this.#sending.values()) if (stream.id !== id) stream.fail(error);
+    for (const stream of this.#receiving.values()) {
+      if (stream.id === id) continue;
+      stream.fail(error);
+      this.#discarded.add(stream.id);
+    }
+  }
+
+  /** Bytes came in outside of streams and are not kept. */
+  thrownAway(bytes: number): void {
+    this.#budget.dropped(bytes);
   }
 
   /** The connection has ended, and all streams with it. */
@@ -294,8 +313,8 @@ export class StreamTable implements StreamHost {
     return ((id & 1) === 1) !== this.#isServer;
   }
 
-  #addSending(id: number, opened: boolean): SendStream {
-    const stream = new SendStream(this, id, opened);
+  #addSending(id: number, opened: boolean, preamble?: Uint8Array): SendStream {
+    const stream = new SendStream(this, id, opened, preamble);
     this.#sending.set(id, stream);
     return stream;
   }

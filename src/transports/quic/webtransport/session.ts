@@ -1,0 +1,112 @@
+import { ConecError } from "../../../core/errors.ts";
+import type { CloseInfo, ConnectionStats } from "../../../core/transport.ts";
+import { encodeVarints } from "../../../streams/varint.ts";
+import type { Carrier, ConnectionEvents, Readable, Writable } from "../connection.ts";
+import { streamErrorOf } from "../connection-end.ts";
+import type { ConnectionEnd } from "../connection-end.ts";
+import type { Driver } from "../driver.ts";
+import type { SessionStream } from "../http3/connection.ts";
+import { Http3Error } from "../http3/error-codes.ts";
+import type { RequestStream } from "../http3/request-stream.ts";
+import { TlvParser } from "../http3/tlv-parser.ts";
+import { capsuleHandling, capsuleTypes, decodeClose, encodeClose } from "./capsules.ts";
+import { sessionStreamTypes } from "./settings.ts";
+
+/**
+ * The one WebTransport session of an HTTP/3 connection. It ends with the first of these: a close capsule of either
+ * end, the end of its CONNECT stream (which is a close without words), an error of that stream, the end of the
+ * connection.
+ */
+export class WebTransportSession implements Carrier {
+  readonly streams: Carrier["streams"];
+  /** Called for what comes in; to be set before anything can. */
+  events!: ConnectionEvents;
+  readonly #driver: Driver;
+  readonly #request: RequestStream;
+  /** Called once the session is over and the other end has said so too. */
+  readonly #onOver: () => void;
+  #ended = false;
+
+  constructor(driver: Driver, request: RequestStream, onOver: () => void) {
+    this.#driver = driver;
+    this.#request = request;
+    this.#onOver = onOver;
+    const preamble = (type: number) => encodeVarints(type, request.id);
+    const [unidirectional, bidirectional] = [sessionStreamTypes.unidirectional, sessionStreamTypes.bidirectional];
+    this.streams = {
+      openBidirectional: (): { receive: Readable; send: Writable } =>
+        driver.streams.openBidirectional(preamble(bidirectional)),
+      openUnidirectional: (): Writable => driver.streams.openUnidirectional(preamble(unidirectional)),
+    };
+  }
+
+  get id(): number {
+    return this.#request.id;
+  }
+
+  get isOver(): boolean {
+    return this.#ended;
+  }
+
+  getStats(): ConnectionStats {
+    return this.#driver.getStats();
+  }
+
+  onStream({ readable, send }: SessionStream): void {
+    this.events.onStream({ readable }, send);
+  }
+
+  /** The QUIC connection has ended. */
+  onConnectionEnd(end: ConnectionEnd): void {
+    if ("error" in end) this.#end(end);
+    else {
+      // Whatever its code, it is one of HTTP/3 and not the application's word.
+      const code = `0x${end.info.closeCode.toString(16)}`;
+      const message = `The other end closed the HTTP/3 connection under the session (${code})`;
+      this.#end({ error: new ConecError("connection-lost", message, { remote: true }) });
+    }
+  }
+
+  close(info: CloseInfo): void {
+    if (this.#ended) return;
+    // The FIN must not travel alone: the engine may lose it.
+    this.#request.send(encodeClose(info));
+    this.#request.end();
+    this.#end({ info });
+    this.#driver.flushSoon();
+  }
+
+  /** Takes the capsules of the CONNECT stream until it ends. @throws Http3Error for the connection */
+  async run(): Promise<void> {
+    const parser = new TlvParser(capsuleHandling);
+    try {
+      for await (const content of this.#request.body()) {
+        for (const { type, payload } of parser.push(content)) {
+          if (type === capsuleTypes.closeSession) this.#closeByPeer(decodeClose(payload));
+        }
+      }
+      this.#closeByPeer({ closeCode: 0, reason: "" });
+    } catch (cause) {
+      if (cause instanceof Http3Error && cause.scope === "connection") throw cause;
+      if (cause instanceof Http3Error) this.#request.reset(cause);
+      const broken = cause instanceof Http3Error ? "protocol-error" : "connection-lost";
+      const message = `The session broke: ${cause instanceof Error ? cause.message : String(cause)}`;
+      this.#end({ error: new ConecError(broken, message, { remote: true, cause }) });
+    } finally {
+      this.#onOver();
+    }
+  }
+
+  #closeByPeer(info: CloseInfo): void {
+    if (this.#ended) return;
+    this.#request.end();
+    this.#end({ info });
+  }
+
+  #end(end: ConnectionEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#driver.streams.failAllBut(this.id, streamErrorOf(end));
+    this.events.onEnd(end);
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * The part of the W3C interface `WebTransport` that conec uses, as a shape: the class of a browser has it, and so have
+ * implementations for other places.
+ */
+export interface WebTransportLike {
+  readonly ready: Promise<unknown>;
+  readonly closed: Promise<WebTransportCloseInfoLike | undefined>;
+  readonly incomingBidirectionalStreams: ReadableStream<WebTransportStreamLike>;
+  readonly incomingUnidirectionalStreams: ReadableStream<ReadableStream<Uint8Array>>;
+  createBidirectionalStream(): Promise<WebTransportStreamLike>;
+  createUnidirectionalStream(): Promise<WritableStream<Uint8Array>>;
+  close(info?: { closeCode: number; reason: string }): void;
+  /** Newer than the rest, so not everywhere. */
+  getStats?(): Promise<object>;
+}
+
+export interface WebTransportStreamLike {
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<Uint8Array>;
+}
+
+export interface WebTransportCloseInfoLike {
+  closeCode?: number;
+  reason?: string;
+}
+
+export type WebTransportConstructor = new (
+  url: string,
+  options?: { serverCertificateHashes?: { algorithm: string; value: BufferSource }[] },
+) => WebTransportLike;
+
+/** As in the W3C `WebTransportHash`. */
+export interface CertificateHash {
+  /** `"sha-256"`. */
+  algorithm: string;
+  value: BufferSource;
+}
