@@ -56,8 +56,8 @@ for (const workload of workloadNames) {
         runs.push({ round, workload, row: row.name, figures });
         progress(`${what} ${formatNumber(figures.value)} ${workloads[workload]?.unit}`, true);
       } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        runs.push({ round, workload, row: row.name, error: message });
+        const [message] = (error instanceof Error ? error.message : String(error)).split("\n"); // no stack, no paths
+        runs.push({ round, workload, row: row.name, error: message ?? "" });
         progress(`${what} FAILED: ${message}`, true);
       }
     }

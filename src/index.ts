@@ -26,6 +26,7 @@ export type {
   Connection,
   ConnectionStats,
   Listener,
+  ListenerStats,
   Remote,
   Transport,
 } from "./core/transport.ts";

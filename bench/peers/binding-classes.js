@@ -30,11 +30,16 @@ export const peer = {
     });
     /** @type {QUICConnection[]} */
     const connections = [];
+    let bothAreHere = () => {};
+    /** @type {Promise<void>} */
+    const both = new Promise((resolve) => (bothAreHere = resolve));
     server.addEventListener(events.EventQUICServerConnection.name, (/** @type {any} */ event) => {
       /** @type {QUICConnection} */
       const connection = event.detail;
       connections.push(connection);
-      onStream(connection, (stream) => {
+      if (connections.length === 2) bothAreHere();
+      onStream(connection, async (stream) => {
+        await both; // the sender may be told of its connection before the receiver is
         const other = /** @type {QUICConnection} */ (connections.find((candidate) => candidate !== connection));
         const joined = other.newStream();
         void stream.readable.pipeTo(joined.writable);
@@ -93,12 +98,12 @@ async function read(stream, listener) {
 
 /**
  * @param {QUICConnection} connection
- * @param {(stream: QUICStream) => void} listener
+ * @param {(stream: QUICStream) => unknown} listener
  */
 function onStream(connection, listener) {
-  connection.addEventListener(events.EventQUICConnectionStream.name, (/** @type {any} */ event) =>
-    listener(event.detail),
-  );
+  connection.addEventListener(events.EventQUICConnectionStream.name, (/** @type {any} */ event) => {
+    void listener(event.detail);
+  });
 }
 
 /**

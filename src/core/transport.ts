@@ -109,6 +109,12 @@ export interface Address {
   readonly port: number;
 }
 
+/** Figures of a listener. */
+export interface ListenerStats {
+  /** Connections that are open. */
+  connections: number;
+}
+
 /** Takes connections for a Coordinator. */
 export interface Listener extends AsyncDisposable {
   readonly transport: string;
@@ -117,6 +123,7 @@ export interface Listener extends AsyncDisposable {
   readonly incomingConnections: ReadableStream<Connection>;
   /** Resolves when the listener has been closed; rejects with a ConecError when it broke. Never an unhandled rejection. */
   readonly closed: Promise<void>;
+  getStats(): Promise<ListenerStats>;
   /** Stops listening and closes every connection that came in through it. Resolves when the port is free. */
   close(info?: Partial<CloseInfo>): Promise<void>;
 }

@@ -304,7 +304,7 @@ function suite(chromiumPath: string): void {
     const retryUrl = `https://127.0.0.1:${listener.address.port}`;
     await page.evaluate(joinIdle, { url: retryUrl, hash: hashList });
     await next(listener.incomingConnections);
-    const { retried, accepted } = listener.getStats();
+    const { retried, accepted } = await listener.getStats();
     expect(retried).toBeGreaterThan(0);
     expect(accepted).toBe(1);
     await listener.close();

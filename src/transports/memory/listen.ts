@@ -1,5 +1,5 @@
 import { ConecError } from "../../core/errors.ts";
-import type { Address, CloseInfo, Connection, Listener } from "../../core/transport.ts";
+import type { Address, CloseInfo, Connection, Listener, ListenerStats } from "../../core/transport.ts";
 import { createConnectionPair } from "./connection.ts";
 
 export interface MemoryListenOptions {
@@ -57,6 +57,10 @@ class MemoryListener implements Listener {
     server.closed.then(forget, forget);
     this.#incoming.enqueue(server);
     return client;
+  }
+
+  async getStats(): Promise<ListenerStats> {
+    return { connections: this.#connections.size };
   }
 
   async close(info: Partial<CloseInfo> = {}): Promise<void> {

@@ -60,7 +60,7 @@ export type QuicListenLimits = AdmissionLimits & ConnectionLimits;
 export interface QuicListener extends Listener {
   /** New connections get the new certificate; those that are open go on. @throws ConecError `invalid-argument` */
   updateCertificate(identity: { cert: string | Uint8Array; key: string | Uint8Array }): void;
-  getStats(): QuicListenerStats;
+  getStats(): Promise<QuicListenerStats>;
 }
 
 /**
@@ -137,7 +137,7 @@ class UdpListener implements QuicListener {
     this.#configs.replace(parseIdentity(cert, key));
   }
 
-  getStats(): QuicListenerStats {
+  async getStats(): Promise<QuicListenerStats> {
     return this.#acceptor.getStats();
   }
 

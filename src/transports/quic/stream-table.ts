@@ -1,5 +1,6 @@
 import type { ConecError } from "../../core/errors.ts";
 import type { Engine } from "./binding.ts";
+import { BlockedStreams } from "./blocked-streams.ts";
 import { ReceiveBudget } from "./receive-budget.ts";
 import { ReceiveStream } from "./receive-stream.ts";
 import { SendStream } from "./send-stream.ts";
@@ -48,9 +49,6 @@ export interface StreamTableOwner {
 const fewStreams = 64;
 const stopSweepMs = 50;
 
-/** How many streams may be found still blocked in one turn. */
-const maxStuckRetries = 256;
-
 /** With more waiting readers than this it is cheaper to ask the engine which streams have something. */
 const fewReaders = 8;
 
@@ -77,8 +75,7 @@ export class StreamTable implements StreamHost {
   #incoming = 0;
 
   readonly #toHandOver = new Set<SendStream>();
-  /** In the order in which they are served. */
-  #blocked = new Set<SendStream>();
+  readonly #blocked = new BlockedStreams();
   #waitingReaders = new Set<ReceiveStream>();
   readonly #lateFins = new Map<SendStream, number>();
   #lastSweepMs = -Infinity;
@@ -116,7 +113,7 @@ export class StreamTable implements StreamHost {
   /** Datagrams have been taken in (`heard`), or time has passed. */
   process(heard: boolean): void {
     this.#readStreams();
-    this.#retryBlocked();
+    this.#blocked.retry();
     if (heard || this.nowMs >= this.#sweepDueMs) this.#sweepStopped();
     if (this.#budget.isExceeded(() => this.#countUnread())) {
       this.#connection.onViolation("more data than its streams account for");
@@ -266,30 +263,6 @@ export class StreamTable implements StreamHost {
       // Reset by the other end, as it was asked to.
     }
     this.#discarded.delete(id);
-  }
-
-  /** First come, first served; who got something and wants more goes to the end of the queue. */
-  #retryBlocked(): void {
-    if (this.#blocked.size === 0) return;
-    const served: SendStream[] = [];
-    let stuck = 0;
-    for (const stream of this.#blocked) {
-      const taken = stream.retry();
-      if (taken === undefined) this.#blocked.delete(stream);
-      else if (taken > 0) served.push(stream);
-      else if (++stuck >= maxStuckRetries) {
-        this.#rotateBlocked();
-        break;
-      }
-    }
-    for (const stream of served) {
-      if (this.#blocked.delete(stream)) this.#blocked.add(stream);
-    }
-  }
-
-  #rotateBlocked(): void {
-    const queue = [...this.#blocked];
-    this.#blocked = new Set([...queue.slice(maxStuckRetries), ...queue.slice(0, maxStuckRetries)]);
   }
 
   /** A stop by the other end shows only when the stream is asked about. */
