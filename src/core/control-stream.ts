@@ -3,8 +3,7 @@ import { decodeControlMessage, encodeControlMessage, maxControlMessageBytes } fr
 import type { ControlMessage, ControlMessageOf } from "./control-messages.ts";
 import { MessageSink } from "../streams/message-sink.ts";
 import { MessageSource } from "../streams/message-source.ts";
-import type { ByteWriter } from "../streams/sink-writer.ts";
-import type { ByteReader } from "../streams/source-reader.ts";
+import type { ByteReader, ByteWriter } from "./transport.ts";
 
 /** Control messages over one bidirectional transport stream: a message stream each way. */
 export class ControlStream {

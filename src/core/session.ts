@@ -6,11 +6,9 @@ import type { ControlMessage } from "./control-messages.ts";
 import { closeInfoOf, errorOfClose } from "./farewell.ts";
 import { readDataHeader } from "./data-header.ts";
 import { unrefTimeout } from "../streams/timer.ts";
-import type { BidirectionalStream, CloseInfo, Connection } from "./transport.ts";
+import type { BidirectionalStream, ByteReader, ByteWriter, CloseInfo, Connection } from "./transport.ts";
 import { discard } from "../streams/discard.ts";
 import type { ByteSource } from "../streams/message-source.ts";
-import type { ByteWriter } from "../streams/sink-writer.ts";
-import type { ByteReader } from "../streams/source-reader.ts";
 import { encodeVarints, varintLengthFrom } from "../streams/varint.ts";
 
 export interface SessionOptions {

@@ -5,9 +5,6 @@
  * Every implementation passes `test/transports/contract.ts`.
  */
 
-import type { ByteReader } from "../streams/source-reader.ts";
-import type { ByteWriter } from "../streams/sink-writer.ts";
-
 /** How a connection or channel ended. */
 export interface CloseInfo {
   /** Application code, an integer from 0 to 2^32 − 1. 0 when none was given. */
@@ -26,6 +23,15 @@ export interface BidirectionalStream {
    */
   lock?(): { reader: ByteReader; writer: ByteWriter };
 }
+
+/** What conec uses of a ReadableStreamDefaultReader. */
+export type ByteReader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel" | "closed">;
+
+/** What conec uses of a WritableStreamDefaultWriter. */
+export type ByteWriter = Pick<
+  WritableStreamDefaultWriter<Uint8Array>,
+  "write" | "close" | "abort" | "ready" | "closed" | "desiredSize"
+>;
 
 /** Who is at the other end of a connection, as far as the transport can tell. */
 export interface Remote {

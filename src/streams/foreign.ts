@@ -10,20 +10,29 @@ export async function pipeToForeign<T>(
   if (source.locked) throw new TypeError("A stream that is locked cannot be piped");
   const writer = destination.getWriter();
   const reader = source.getReader();
-  let onAbort!: () => void;
-  const aborted = new Promise<never>((_, reject) => (onAbort = () => reject(signal!.reason as Error)));
-  aborted.catch(ignore);
+  let failure: { error: unknown } | undefined;
+  /** Rejects what is being waited for. */
+  let interrupt: (error: unknown) => void = ignore;
+  const fail = (error: unknown): void => {
+    failure ??= { error };
+    interrupt(error);
+  };
+  // Not Promise.race: that would leave something behind at a long-lived promise for every chunk.
+  const unlessFailed = <V>(pending: Promise<V>): Promise<V> =>
+    new Promise((resolve, reject) => {
+      if (failure !== undefined) reject(failure.error);
+      interrupt = reject;
+      pending.then(resolve, reject);
+    });
+  const onAbort = (): void => fail(signal!.reason);
   if (signal?.aborted) onAbort();
   signal?.addEventListener("abort", onAbort, { once: true });
-  const destinationEnded = writer.closed.then(() => {
-    throw new TypeError("The destination was closed");
-  });
-  destinationEnded.catch(ignore);
+  writer.closed.then(() => fail(new TypeError("The destination was closed")), fail);
   let written: Promise<void> = Promise.resolve();
   try {
     for (;;) {
-      await Promise.race([aborted, destinationEnded, writer.ready]);
-      const result = await Promise.race([aborted, destinationEnded, reader.read()]);
+      await unlessFailed(writer.ready);
+      const result = await unlessFailed(reader.read());
       if (result.done) break;
       written = writer.write(result.value).catch(ignore);
     }

@@ -1,6 +1,7 @@
 /**
  * The writing half of a message stream: takes messages, frames them, hands byte chunks to a transport's stream.
- * {@link MessageWritable} is the WritableStream around it.
+ * {@link MessageWritable} is the WritableStream around it. Over 300 lines, since every way in has to look at the same few
+ * states, and every way out has to leave them right.
  */
 import { ConecError, toConecError } from "../core/errors.ts";
 import { unrefTimeout } from "./timer.ts";
@@ -8,7 +9,7 @@ import { sizeOf, toBytes } from "./bytes.ts";
 import { abortMarker, headerLength, writeHeader } from "./framing.ts";
 import { busyBytes, MessageBatch } from "./message-batch.ts";
 import { MicrotaskDebounce } from "./microtask-debounce.ts";
-import type { ByteWriter } from "./sink-writer.ts";
+import type { ByteWriter } from "../core/transport.ts";
 
 /** What a channel does when its stream's writing half ends. Each is called at most once. */
 export interface MessageSinkHooks {

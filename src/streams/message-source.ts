@@ -5,7 +5,7 @@
 import { ConecError, toConecError } from "../core/errors.ts";
 import { unrefTimeout } from "./timer.ts";
 import { FrameDecoder } from "./framing.ts";
-import type { ByteReader } from "./source-reader.ts";
+import type { ByteReader } from "../core/transport.ts";
 
 /** Bytes that were read already, and the stream that the rest comes from. */
 export interface ByteSource {

@@ -1,8 +1,4 @@
-/** What conec uses of a WritableStreamDefaultWriter. */
-export type ByteWriter = Pick<
-  WritableStreamDefaultWriter<Uint8Array>,
-  "write" | "close" | "abort" | "ready" | "closed" | "desiredSize"
->;
+import type { ByteWriter } from "../core/transport.ts";
 
 /** What an underlying sink is called with, and calls back. */
 export type SinkController = Pick<WritableStreamDefaultController, "error" | "signal">;

@@ -1,5 +1,4 @@
-/** What conec uses of a ReadableStreamDefaultReader. */
-export type ByteReader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel" | "closed">;
+import type { ByteReader } from "../core/transport.ts";
 
 /** What an underlying source calls back. */
 export interface SourceController {

@@ -1,7 +1,8 @@
 /** Each test runs on a SinkWriter and on the WritableStream that it stands for. */
 import { describe, expect, test } from "vitest";
 import { SinkWriter } from "../../src/streams/sink-writer.ts";
-import type { ByteSink, ByteWriter, SinkController } from "../../src/streams/sink-writer.ts";
+import type { ByteWriter } from "../../src/core/transport.ts";
+import type { ByteSink, SinkController } from "../../src/streams/sink-writer.ts";
 
 const makers: [name: string, make: (sink: ByteSink) => ByteWriter][] = [
   ["SinkWriter", (sink) => new SinkWriter(sink)],

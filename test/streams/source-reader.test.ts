@@ -1,7 +1,8 @@
 /** Each test runs on a SourceReader and on the ReadableStream that it stands for. */
 import { describe, expect, test } from "vitest";
 import { SourceReader } from "../../src/streams/source-reader.ts";
-import type { ByteProducer, ByteReader, SourceController } from "../../src/streams/source-reader.ts";
+import type { ByteReader } from "../../src/core/transport.ts";
+import type { ByteProducer, SourceController } from "../../src/streams/source-reader.ts";
 
 const makers: [name: string, make: (source: TestSource) => ByteReader][] = [
   ["SourceReader", (source) => new SourceReader(source)],

@@ -1,8 +1,14 @@
 import { checkCloseInfo } from "../../core/close-info.ts";
 import { ConecError } from "../../core/errors.ts";
-import type { BidirectionalStream, CloseInfo, Connection, ConnectionStats, Remote } from "../../core/transport.ts";
-import type { ByteWriter } from "../../streams/sink-writer.ts";
-import type { ByteReader } from "../../streams/source-reader.ts";
+import type {
+  BidirectionalStream,
+  ByteReader,
+  ByteWriter,
+  CloseInfo,
+  Connection,
+  ConnectionStats,
+  Remote,
+} from "../../core/transport.ts";
 import type { ConnectionEnd } from "./connection-end.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
 

@@ -1,7 +1,8 @@
 import { ConecError, toConecError } from "../../core/errors.ts";
 import { parseStreamFault } from "./stream-fault.ts";
 import { SourceReader } from "../../streams/source-reader.ts";
-import type { ByteProducer, ByteReader, SourceController } from "../../streams/source-reader.ts";
+import type { ByteReader } from "../../core/transport.ts";
+import type { ByteProducer, SourceController } from "../../streams/source-reader.ts";
 import type { StreamHost } from "./stream-host.ts";
 
 /**

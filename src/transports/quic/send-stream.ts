@@ -1,6 +1,7 @@
 import { ConecError, toConecError } from "../../core/errors.ts";
 import { SinkWriter } from "../../streams/sink-writer.ts";
-import type { ByteSink, ByteWriter, SinkController } from "../../streams/sink-writer.ts";
+import type { ByteWriter } from "../../core/transport.ts";
+import type { ByteSink, SinkController } from "../../streams/sink-writer.ts";
 import type { StreamHost } from "./stream-host.ts";
 import { parseStreamFault, streamLimitReached } from "./stream-fault.ts";
 
