@@ -174,9 +174,10 @@ const open = {
   unit: "ms",
   better: "lower",
   amounts: {
-    normal: { warmup: 20, counted: 150 },
-    quick: { warmup: 10, counted: 50 },
-    slow: { warmup: 10, counted: 50 },
+    // As many as it takes until the code of all peers has been compiled.
+    normal: { warmup: 1000, counted: 300 },
+    quick: { warmup: 300, counted: 100 },
+    slow: { warmup: 300, counted: 100 },
   },
   async send(end, { warmup, counted }, other) {
     const make = smallMessages();
