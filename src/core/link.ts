@@ -168,6 +168,7 @@ export class Link {
 
   /** Hands a message about streams on, and keeps count: whoever takes an end over goes on from there. */
   #relay(side: Side, message: StreamMessage): void | Promise<void> {
+    if (this.over) return;
     const from = this.#sides[side];
     const to = this.#sides[otherSide(side)];
     switch (message.type) {
@@ -200,11 +201,11 @@ export class Link {
   }
 
   #stream(side: Side, stream: number, source: ByteSource): void {
-    if (this.over) return void discard(source.readable);
     void this.#deliver(side, () => void this.#forward(side, stream, source));
   }
 
   async #forward(side: Side, stream: number, source: ByteSource): Promise<void> {
+    if (this.over) return discard(source.readable);
     const { path } = this.#sides[otherSide(side)];
     const controller = new AbortController();
     this.#forwarding ??= new Set();
@@ -223,7 +224,7 @@ export class Link {
 
   /** Now, or when somebody holds the other side's end. */
   #deliver(side: Side, event: () => void | Promise<void>): void | Promise<void> {
-    if (this.#sides[otherSide(side)].path !== undefined) return event();
+    if (this.over || this.#sides[otherSide(side)].path !== undefined) return event();
     if (this.#waiting[side].length > this.#options.streamLimit * 4) {
       return this.#fault(side, "limit-exceeded", "Too much was sent before the far end was there");
     }
@@ -254,7 +255,7 @@ export class Link {
     if (this.over) return;
     this.#farewell = closeMessage(info, error);
     for (const side of this.#sides) side.path?.end();
-    for (const waiting of this.#waiting) waiting.length = 0;
+    for (const waiting of this.#waiting) for (const deliver of waiting.splice(0)) deliver();
     unrefTimeout(this.#options.drainTimeoutMs, () => {
       const late = error ?? new ConecError("closed", "The channel was closed");
       for (const controller of this.#forwarding ?? []) controller.abort(late);

@@ -175,7 +175,10 @@ export class Switchboard {
       if (to instanceof Member) await this.#handOver(link, side, to, metadata, path);
       else if (!this.passed.open || this.passed.unread >= this.#options.limits.passedChannels) {
         throw new ConecError("limit-exceeded", "The Coordinator takes no more channels for now");
-      } else this.passed.push(this.#openPort(link, side, link.peer(otherSide(side)) ?? this.#options.self, metadata));
+      } else {
+        path.detach(); // whatever its former holder still says is no longer said for this end
+        this.passed.push(this.#openPort(link, side, link.peer(otherSide(side)) ?? this.#options.self, metadata));
+      }
       await path.send({ type: "accept" });
       path.end();
     } catch (thrown) {

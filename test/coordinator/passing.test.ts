@@ -1,6 +1,7 @@
 /** Channels that are made, introduced, sent and passed on, over every transport. */
 import { describe, expect, test } from "vitest";
-import type { Channel, ChannelOffer } from "../../src/index.ts";
+import { ControlStream } from "../../src/core/control-stream.ts";
+import type { BidirectionalStream, Channel, ChannelOffer } from "../../src/index.ts";
 import { collect, Hub, memoryKind, next, quicKind, rejection } from "../support/hub.ts";
 import { message } from "../support/messages.ts";
 
@@ -274,6 +275,36 @@ describe.each([memoryKind, quicKind])("passing channels over $name", (kind) => {
     }
     const opened = await Promise.all(Array.from({ length: 8 }, () => ba.createUnidirectionalStream()));
     expect(opened).toHaveLength(8);
+    await hub.close();
+  });
+
+  test("who has handed an end over has no say in it any more", async () => {
+    const hub = await Hub.start(kind, { authorize: () => true });
+    const bob = await hub.join("bob");
+    const connection = await hub.transport.connect(hub.url);
+    const lock = ({ readable, writable }: BidirectionalStream) => ({
+      reader: readable.getReader(),
+      writer: writable.getWriter(),
+    });
+    const hello = new ControlStream(lock(await connection.createBidirectionalStream()));
+    void hello.send({ type: "hello", versions: [1], id: "mallory" });
+    await hello.expect(["welcome"], 5_000);
+    const introducing = hub.coordinator.introduce("mallory", "bob");
+    const control = new ControlStream(lock(await next(connection.incomingBidirectionalStreams)));
+    await control.expect(["channel"], 5_000);
+    void control.send({ type: "accept" });
+    await introducing;
+    const b = await next(bob.incomingChannels);
+
+    void control.send({ type: "sendChannel", via: 0, metadata: {} });
+    void control.send({ type: "close", closeCode: 66, reason: "mine, still" });
+    await control.expect(["accept"], 5_000);
+
+    const port = await next(hub.coordinator.passedChannels);
+    await exchange(port, b);
+    await port.close({ closeCode: 1 });
+    expect(await b.closed).toEqual({ closeCode: 1, reason: "" });
+    connection.close();
     await hub.close();
   });
 
