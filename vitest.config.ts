@@ -1,5 +1,5 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestUserConfig } from "vitest/config";
 
 /** Files in the order of their paths. Vitest's own order follows the durations of earlier runs. */
 class PathSequencer extends BaseSequencer {
@@ -7,6 +7,16 @@ class PathSequencer extends BaseSequencer {
     return files.toSorted((a, b) => (a.moduleId < b.moduleId ? -1 : 1));
   }
 }
+
+const browserTests = "test/browser/**/*.test.ts";
+
+const common: TestUserConfig = {
+  setupFiles: ["test/support/open-handles.ts"],
+  pool: "forks",
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+  retry: 0,
+};
 
 export default defineConfig({
   test: {
@@ -18,14 +28,19 @@ export default defineConfig({
     projects: [
       {
         test: {
+          ...common,
           name: "node",
           include: ["test/**/*.test.ts"],
-          exclude: ["**/node_modules/**", "test/**/*.browser.test.ts"],
-          setupFiles: ["test/support/open-handles.ts"],
-          pool: "forks",
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
-          retry: 0,
+          exclude: ["**/node_modules/**", browserTests],
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: "browser",
+          include: [browserTests],
+          // Once for all files: two that install a Chromium at the same time would be in each other's way.
+          globalSetup: ["test/support/chromium.ts"],
         },
       },
     ],

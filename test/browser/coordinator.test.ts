@@ -1,16 +1,15 @@
 /** Clients in Chromium and in Node at one Coordinator, on one UDP port: the promises of docs/architecture.md. */
 import { createHash } from "node:crypto";
 import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
 
 import { Client, Coordinator } from "../../src/index.ts";
 import type { AuthenticateRequest, Channel } from "../../src/index.ts";
 import { createSelfSignedCertificate, listen, quic } from "../../src/transports/quic/index.ts";
-import { findChromium } from "../support/chromium.ts";
 import { next, rejection } from "../support/hub.ts";
 import { BrowserPages } from "./browser-page.ts";
 
-const chromium = findChromium();
+const chromium = inject("chromium");
 const { cert, key, hash } = createSelfSignedCertificate({ hosts: ["localhost"] });
 const hashList = [...hash];
 

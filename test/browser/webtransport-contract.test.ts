@@ -1,14 +1,13 @@
 /** The contract of core/transport.ts, with Chromium's WebTransport at the client's end. */
-import { afterAll, beforeAll, describe, test } from "vitest";
+import { afterAll, beforeAll, describe, inject, test } from "vitest";
 
 import { createSelfSignedCertificate, listen } from "../../src/transports/quic/index.ts";
-import { findChromium } from "../support/chromium.ts";
 import { next } from "../support/hub.ts";
 import { transportContract } from "../transports/contract.ts";
 import { Bridge } from "./bridge.ts";
 import { BrowserPages } from "./browser-page.ts";
 
-const chromium = findChromium();
+const chromium = inject("chromium");
 const { cert, key, hash } = createSelfSignedCertificate({ hosts: ["localhost"] });
 
 if ("missing" in chromium) test("Chromium", (context) => context.skip(chromium.missing));

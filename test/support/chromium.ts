@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 import type { Browser } from "playwright-core";
+import type { TestProject } from "vitest/node";
 
 const usualPaths = [
   "/usr/bin/chromium",
@@ -14,16 +15,23 @@ const usualPaths = [
 
 const installLimitMs = 5 * 60_000;
 
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Where the Chromium for the tests is, or what to do to have one. */
+    chromium: { path: string } | { missing: string };
+  }
+}
+
 /**
- * Where the Chromium for the tests is: at CHROMIUM_PATH, or at one of the usual places. On Debian, where this process
- * may, it is installed first. Otherwise `missing` says what to do; under CI that is a failure.
+ * Finds the Chromium for the tests, before the first of them: at CHROMIUM_PATH, or at one of the usual places. On Debian,
+ * where this process may, it is installed first. Under CI a missing Chromium is a failure.
  */
-export function findChromium(): { path: string } | { missing: string } {
+export function setup(project: TestProject): void {
   const found = chromiumPath() ?? installChromium();
-  if (found !== undefined) return { path: found };
+  if (found !== undefined) return project.provide("chromium", { path: found });
   const missing = "no Chromium on this machine: install one, or say where it is in CHROMIUM_PATH";
   if (!["", "0", "false"].includes(process.env["CI"] ?? "")) throw new Error(missing);
-  return { missing };
+  project.provide("chromium", { missing });
 }
 
 /** A Chromium without a window. To be closed. */
@@ -37,11 +45,16 @@ function chromiumPath(): string | undefined {
   return (named === undefined || named === "" ? usualPaths : [named]).find((path) => existsSync(path));
 }
 
+/** Debian's package. Says what apt said when it fails. */
 function installChromium(): string | undefined {
   const isRoot = process.getuid?.() === 0;
   if (!isRoot || !existsSync("/etc/debian_version") || process.env["CHROMIUM_PATH"]) return undefined;
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const apt = (...args: string[]) => spawnSync("apt-get", args, { env, timeout: installLimitMs }).status === 0;
+  const apt = (...args: string[]) => {
+    const done = spawnSync("apt-get", ["-o", "DPkg::Lock::Timeout=120", ...args], { env, timeout: installLimitMs });
+    if (done.status !== 0) console.error(`apt-get ${args.join(" ")}:\n${String(done.stderr)}`);
+    return done.status === 0;
+  };
   const install = ["install", "-y", "--no-install-recommends", "chromium"];
   if (!apt(...install)) void (apt("update") && apt(...install));
   return chromiumPath();
