@@ -1,4 +1,5 @@
 import { ConecError } from "./errors.ts";
+import type { ByteReader } from "./transport.ts";
 import { readVarint, varintLengthFrom } from "../streams/varint.ts";
 
 /** What stands at the head of the transport stream that carries a data stream (docs/protocol.md). */
@@ -15,10 +16,7 @@ export interface DataHeader {
  * @param head bytes that were read already
  * @throws ConecError `truncated` when the stream ends first, `protocol-error` for an id that cannot be
  */
-export async function readDataHeader(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  head: Uint8Array,
-): Promise<DataHeader> {
+export async function readDataHeader(reader: ByteReader, head: Uint8Array): Promise<DataHeader> {
   let bytes = head;
   for (;;) {
     const header = parseDataHeader(bytes);

@@ -5,7 +5,7 @@ import { IncomingQueue } from "./incoming-queue.ts";
 import { discard } from "../streams/discard.ts";
 import { MessageReadable } from "../streams/message-readable.ts";
 import { MessageSource } from "../streams/message-source.ts";
-import type { ByteSource } from "../streams/message-source.ts";
+import type { ByteSource } from "../streams/byte-ends.ts";
 import type { MessageStreamInfo } from "../streams/message-writable.ts";
 import { unrefTimeout } from "../streams/timer.ts";
 
@@ -79,12 +79,12 @@ export class IncomingStreams {
     if (verdict === "hold") return this.#hold(stream, source);
     const incoming = this.#streams.get(stream);
     if (verdict !== "attach" || incoming === undefined) {
-      void discard(source.readable);
+      void discard(source);
       if (verdict instanceof ConecError) this.#options.fault(verdict);
       return;
     }
     incoming.stopTimer();
-    incoming.source.attach(source.head, source.readable.getReader());
+    incoming.source.attach(source.head, source.reader);
   }
 
   fail(stream: number, error: ConecError): void {
@@ -103,7 +103,7 @@ export class IncomingStreams {
     this.failAll(error);
     for (const { source, stopTimer } of this.#held.values()) {
       stopTimer();
-      void discard(source.readable);
+      void discard(source);
     }
     this.#held.clear();
     this.queue.close();
@@ -135,14 +135,14 @@ export class IncomingStreams {
 
   #hold(stream: number, source: ByteSource): void {
     if (this.#held.has(stream) || this.#held.size >= this.#options.limits.streamsPerChannel) {
-      void discard(source.readable);
+      void discard(source);
       const message = "Too many data streams came without having been opened";
       this.#options.fault(new ConecError("limit-exceeded", message, { source: "channel", remote: true }));
       return;
     }
     const stopTimer = unrefTimeout(this.#options.limits.pairTimeoutMs, () => {
       this.#held.delete(stream);
-      void discard(source.readable);
+      void discard(source);
     });
     this.#held.set(stream, { source, stopTimer });
   }

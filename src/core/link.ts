@@ -10,7 +10,7 @@ import { unrefTimeout } from "../streams/timer.ts";
 import type { CloseInfo } from "./transport.ts";
 import { discard } from "../streams/discard.ts";
 import { forward } from "../streams/forward.ts";
-import type { ByteSource } from "../streams/message-source.ts";
+import type { ByteSource } from "../streams/byte-ends.ts";
 import type { Metadata } from "../streams/message-writable.ts";
 
 export type Side = 0 | 1;
@@ -205,18 +205,17 @@ export class Link {
   }
 
   async #forward(side: Side, stream: number, source: ByteSource): Promise<void> {
-    if (this.over) return discard(source.readable);
+    if (this.over) return discard(source);
     const { path } = this.#sides[otherSide(side)];
     const controller = new AbortController();
     this.#forwarding ??= new Set();
     this.#forwarding.add(controller);
     this.#streamsForwarded += 1;
     try {
-      const writable = await path!.openStream(stream);
-      await forward(source, writable, controller.signal);
+      await forward(source, await path!.openStream(stream, source.head), controller.signal);
     } catch (error) {
       // Why, is said on the control streams: the ends wait for that before they believe a broken stream.
-      if (!source.readable.locked) await source.readable.cancel(error).catch(ignore);
+      await source.reader.cancel(error).catch(ignore); // rejects when the stream has been handed to pipeTo
     } finally {
       this.#forwarding.delete(controller);
     }

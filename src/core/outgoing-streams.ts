@@ -63,8 +63,8 @@ export class OutgoingStreams {
     this.#opened += 1;
     apply(actions);
     try {
-      const bytes = await path.openStream(stream);
-      const sink = new MessageSink(bytes.getWriter(), {
+      const { writer } = await path.openStream(stream);
+      const sink = new MessageSink(writer, {
         maxMessageBytes: limits.maxMessageBytes,
         hooks: this.#hooks(stream, entry),
       });

@@ -8,7 +8,8 @@ import { readDataHeader } from "./data-header.ts";
 import { unrefTimeout } from "../streams/timer.ts";
 import type { BidirectionalStream, ByteReader, ByteWriter, CloseInfo, Connection } from "./transport.ts";
 import { discard } from "../streams/discard.ts";
-import type { ByteSource } from "../streams/message-source.ts";
+import { byteSource, byteTarget } from "../streams/byte-ends.ts";
+import type { ByteSource, ByteTarget } from "../streams/byte-ends.ts";
 import { encodeVarints, varintLengthFrom } from "../streams/varint.ts";
 
 export interface SessionOptions {
@@ -32,9 +33,7 @@ export class Session {
   constructor(connection: Connection, options: SessionOptions) {
     this.connection = connection;
     this.#options = options;
-    void this.#take(connection.incomingUnidirectionalStreams, (readable) =>
-      this.#dataStream({ head: empty, readable }),
-    );
+    void this.#take(connection.incomingUnidirectionalStreams, (readable) => this.#dataStream(byteSource(readable)));
     void this.#take(connection.incomingBidirectionalStreams, (stream) => this.#bidirectionalStream(stream));
   }
 
@@ -65,12 +64,8 @@ export class Session {
     return this.#paths.get(channel);
   }
 
-  async openDataStream(channel: number, stream: number): Promise<WritableStream<Uint8Array>> {
-    const writable = await this.connection.createUnidirectionalStream();
-    const writer = writable.getWriter();
-    writer.write(encodeVarints(channel, stream)).catch(ignore);
-    writer.releaseLock();
-    return writable;
+  async openDataStream(channel: number, stream: number, head: Uint8Array = empty): Promise<ByteTarget> {
+    return byteTarget(await this.connection.createUnidirectionalStream(), encodeVarints(channel, stream), head);
   }
 
   /** The error behind an error: if the connection was closed because of one, that. */
@@ -103,46 +98,41 @@ export class Session {
   }
 
   async #bidirectionalStream({ readable, writable }: BidirectionalStream): Promise<void> {
-    const head = await this.#firstBytes(readable);
+    const source = byteSource(readable);
+    const head = await this.#inTime(source.reader, readSome);
     if (head[0] !== 0) {
-      this.#options.onControlStream(new ControlStream(lock({ readable, writable }), head));
+      const { reader } = source;
+      this.#options.onControlStream(new ControlStream({ reader, writer: writable.getWriter() }, head));
       return;
     }
     // A data stream on a transport that has no unidirectional streams.
     void writable.close().catch(ignore);
-    await this.#dataStream({ head: head.subarray(varintLengthFrom(0)), readable });
+    await this.#dataStream({ ...source, head: head.subarray(varintLengthFrom(0)) });
   }
 
   async #dataStream(source: ByteSource): Promise<void> {
-    const header = await this.#inTime(source.readable, (reader) => readDataHeader(reader, source.head));
+    const header = await this.#inTime(source.reader, (reader) => readDataHeader(reader, source.head));
     const path = this.#paths.get(header.channel);
-    if (path !== undefined) path.deliver(header.stream, { head: header.rest, readable: source.readable });
-    else if (this.#options.mayBeLate(header.channel)) void discard(source.readable);
+    if (path !== undefined) path.deliver(header.stream, { ...source, head: header.rest });
+    else if (this.#options.mayBeLate(header.channel)) void discard(source);
     else this.fail(new ConecError("protocol-error", `There is no channel ${header.channel}`));
   }
 
-  #firstBytes(readable: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-    return this.#inTime(readable, async (reader) => {
-      for (;;) {
-        const { value, done } = await reader.read();
-        if (done) throw new ConecError("truncated", "The stream ended before it said what it is");
-        if (value.length > 0) return value;
-      }
-    });
-  }
-
-  async #inTime<T>(
-    readable: ReadableStream<Uint8Array>,
-    read: (reader: ReadableStreamDefaultReader<Uint8Array>) => Promise<T>,
-  ): Promise<T> {
-    const reader = readable.getReader();
+  async #inTime<T>(reader: ByteReader, read: (reader: ByteReader) => Promise<T>): Promise<T> {
     const stop = unrefTimeout(this.#options.headerTimeoutMs, () => void reader.cancel("no header").catch(ignore));
     try {
       return await read(reader);
     } finally {
       stop();
-      reader.releaseLock();
     }
+  }
+}
+
+async function readSome(reader: ByteReader): Promise<Uint8Array> {
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) throw new ConecError("truncated", "The stream ended before it said what it is");
+    if (value.length > 0) return value;
   }
 }
 
@@ -169,9 +159,9 @@ export class SessionPath implements ChannelPath {
     return this.#control.send(message);
   }
 
-  async openStream(stream: number): Promise<WritableStream<Uint8Array>> {
+  async openStream(stream: number, head?: Uint8Array): Promise<ByteTarget> {
     if (this.#ended) throw new ConecError("closed", "The channel was closed", { source: "channel" });
-    return await this.session.openDataStream(this.channel, stream);
+    return await this.session.openDataStream(this.channel, stream, head);
   }
 
   attach(receiver: ChannelPathReceiver): void {

@@ -1,21 +1,17 @@
-import type { ByteSource } from "./message-source.ts";
+import type { ByteSource, ByteTarget } from "./byte-ends.ts";
 
 /**
- * Forwards the rest of a byte stream: what was read of it already, then everything else by `pipeTo`, which brings
- * backpressure, the end, abort and cancel with it.
+ * Forwards the rest of a byte stream by `pipeTo`, which brings backpressure, the end, abort and cancel with it. What was
+ * read of it already, its head, is the caller's to write first.
  *
- * @param writable not locked; its first bytes may have been written
  * @throws what either stream broke with, or the signal's reason
  */
 export async function forward(
-  { head, readable }: ByteSource,
-  writable: WritableStream<Uint8Array>,
-  signal?: AbortSignal,
+  { readable, reader }: ByteSource,
+  { writable, writer }: ByteTarget,
+  signal: AbortSignal,
 ): Promise<void> {
-  if (head.length > 0) {
-    const writer = writable.getWriter();
-    writer.write(head).catch(() => {}); // pipeTo meets the same error
-    writer.releaseLock();
-  }
-  await readable.pipeTo(writable, signal === undefined ? {} : { signal });
+  reader.releaseLock();
+  writer.releaseLock();
+  await readable.pipeTo(writable, { signal });
 }

@@ -5,6 +5,7 @@
  */
 import { ConecError, toConecError } from "../core/errors.ts";
 import { unrefTimeout } from "./timer.ts";
+import { borrow, giveBack } from "./buffer-pool.ts";
 import { sizeOf, toBytes } from "./bytes.ts";
 import { abortMarker, headerLength, writeHeader } from "./framing.ts";
 import { busyBytes, MessageBatch } from "./message-batch.ts";
@@ -239,9 +240,9 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   #appendCopy(message: Uint8Array): void {
     this.#count(message);
     this.#flush();
-    const frame = new Uint8Array(headerLength(message.length) + message.length);
+    const frame = borrow(headerLength(message.length) + message.length);
     frame.set(message, writeHeader(frame, 0, message.length));
-    this.#writer.write(frame).catch(ignore);
+    this.#writer.write(frame).then(() => giveBack(frame), ignore);
   }
 
   #count(message: Uint8Array): void {

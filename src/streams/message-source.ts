@@ -7,12 +7,6 @@ import { unrefTimeout } from "./timer.ts";
 import { FrameDecoder } from "./framing.ts";
 import type { ByteReader } from "../core/transport.ts";
 
-/** Bytes that were read already, and the stream that the rest comes from. */
-export interface ByteSource {
-  head: Uint8Array;
-  readable: ReadableStream<Uint8Array>;
-}
-
 /** What a channel does when its stream's reading half ends. Each is called at most once. */
 export interface MessageSourceHooks {
   /** Every message has been received; they may still wait to be read. */

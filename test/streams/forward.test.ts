@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { ConecError } from "../../src/core/errors.ts";
+import { byteSource, byteTarget } from "../../src/streams/byte-ends.ts";
 import { createBytePipe } from "../../src/streams/byte-pipe.ts";
 import { discard } from "../../src/streams/discard.ts";
 import { forward } from "../../src/streams/forward.ts";
@@ -9,13 +10,22 @@ refuseUnhandledRejections();
 
 const nothing = new Uint8Array(0);
 
+function forwardAll(
+  readable: ReadableStream<Uint8Array>,
+  writable: WritableStream<Uint8Array>,
+  head: Uint8Array,
+  signal = new AbortController().signal,
+): Promise<void> {
+  return forward(byteSource(readable), byteTarget(writable, head), signal);
+}
+
 test.each([
   ["with", patterned(10)],
   ["without", nothing],
 ])("bytes go on, %s some that were read already", async (_, head) => {
   const [from, to] = [createBytePipe(), createBytePipe()];
   const collected = collect(to.readable);
-  const forwarded = forward({ head, readable: from.readable }, to.writable);
+  const forwarded = forwardAll(from.readable, to.writable, head);
   const data = patterned(300_000, 3);
   const writer = from.writable.getWriter();
   for (let offset = 0; offset < data.length; offset += 50_000)
@@ -32,13 +42,13 @@ test("behind what was written to the target before", async () => {
   writer.releaseLock();
   const collected = collect(to.readable);
   void from.writable.close();
-  await forward({ head: Uint8Array.of(2), readable: from.readable }, to.writable);
+  await forwardAll(from.readable, to.writable, Uint8Array.of(2));
   expect(Buffer.concat(await collected)).toEqual(Buffer.from([1, 2]));
 });
 
 test("a reader that stops stops the writer", async () => {
   const [from, to] = [createBytePipe(), createBytePipe()];
-  forward({ head: nothing, readable: from.readable }, to.writable).catch(() => {});
+  forwardAll(from.readable, to.writable, nothing).catch(() => {});
   const writer = from.writable.getWriter();
   let written = 0;
   const writing = (async () => {
@@ -56,7 +66,7 @@ test("a reader that stops stops the writer", async () => {
 
 test("abort goes on to the reader with its code", async () => {
   const [from, to] = [createBytePipe(), createBytePipe()];
-  const forwarded = forward({ head: Uint8Array.of(1), readable: from.readable }, to.writable);
+  const forwarded = forwardAll(from.readable, to.writable, Uint8Array.of(1));
   await from.writable.abort(Object.assign(new Error("why"), { streamErrorCode: 9 }));
   await expect(forwarded).rejects.toMatchObject({ code: "aborted", streamErrorCode: 9 });
   await expect(collect(to.readable)).rejects.toMatchObject({ code: "aborted", streamErrorCode: 9 });
@@ -64,7 +74,7 @@ test("abort goes on to the reader with its code", async () => {
 
 test("cancel goes back to the writer with its code", async () => {
   const [from, to] = [createBytePipe(), createBytePipe()];
-  const forwarded = forward({ head: nothing, readable: from.readable }, to.writable);
+  const forwarded = forwardAll(from.readable, to.writable, nothing);
   forwarded.catch(() => {});
   const closed = from.writable.getWriter().closed;
   closed.catch(() => {});
@@ -76,7 +86,7 @@ test("cancel goes back to the writer with its code", async () => {
 test("a signal ends both", async () => {
   const [from, to] = [createBytePipe(), createBytePipe()];
   const stop = new AbortController();
-  const forwarded = forward({ head: nothing, readable: from.readable }, to.writable, stop.signal);
+  const forwarded = forwardAll(from.readable, to.writable, nothing, stop.signal);
   forwarded.catch(() => {});
   const closed = from.writable.getWriter().closed;
   closed.catch(() => {});
@@ -89,7 +99,7 @@ test("a signal ends both", async () => {
 test("a target that has failed already cancels the source", async () => {
   const [from, to] = [createBytePipe(), createBytePipe()];
   await to.readable.cancel();
-  await expect(forward({ head: Uint8Array.of(1), readable: from.readable }, to.writable)).rejects.toMatchObject({
+  await expect(forwardAll(from.readable, to.writable, Uint8Array.of(1))).rejects.toMatchObject({
     code: "cancelled",
   });
   await expect(from.writable.getWriter().closed).rejects.toMatchObject({ code: "cancelled" });
@@ -97,13 +107,13 @@ test("a target that has failed already cancels the source", async () => {
 
 test("discard reads to the end, and never rejects", async () => {
   const read = createBytePipe();
-  const discarded = discard(read.readable);
+  const discarded = discard(byteSource(read.readable));
   const writer = read.writable.getWriter();
   for (let i = 0; i < 20; i++) await writer.write(new Uint8Array(50_000));
   await writer.close();
   await discarded;
   const broken = createBytePipe();
-  const settled = discard(broken.readable);
+  const settled = discard(byteSource(broken.readable));
   broken.fail(new ConecError("connection-lost", "gone"));
   await settled;
 });

@@ -120,7 +120,7 @@ export class Driver implements TurnTaker, StreamTableOwner {
     if (this.#heard) this.#keepAliveDueMs = this.#nextKeepAlive();
     this.#heard = false;
     if (this.#engine.isDraining()) this.#end(endOf(this.#engine));
-    this.flushSoon();
+    this.acknowledgeSoon();
   }
 
   flush(): boolean {
@@ -146,7 +146,11 @@ export class Driver implements TurnTaker, StreamTableOwner {
   }
 
   flushSoon(): void {
-    this.#endpoint.flushLater(this);
+    this.#endpoint.flushLater(this, "data");
+  }
+
+  acknowledgeSoon(): void {
+    this.#endpoint.flushLater(this, "acknowledgements");
   }
 
   flushNow(): void {

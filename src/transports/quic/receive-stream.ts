@@ -69,7 +69,7 @@ export class ReceiveStream implements ByteProducer {
       this.#controller?.enqueue(this.#host.slab.take(length));
     }
     if (fin) this.#controller?.close();
-    this.#host.flushSoon();
+    this.#host.acknowledgeSoon();
   }
 
   /** The connection has ended. */

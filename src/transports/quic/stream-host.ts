@@ -14,6 +14,8 @@ export interface StreamHost {
   readonly nowMs: number;
   /** Builds and sends packets at the end of this turn. */
   flushSoon(): void;
+  /** The same, but after the data of other connections. */
+  acknowledgeSoon(): void;
   /** Builds and sends packets now. */
   flushNow(): void;
   /** Calls the stream's `handOver` just before the packets of this turn are built. */

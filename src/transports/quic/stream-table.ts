@@ -36,6 +36,7 @@ export interface StreamTableOwner {
   /** Monotonic time of this turn. */
   readonly nowMs: number;
   flushSoon(): void;
+  acknowledgeSoon(): void;
   flushNow(): void;
   /** {@link StreamTable.deadlineMs} has changed. */
   armTimer(): void;
@@ -174,6 +175,10 @@ export class StreamTable implements StreamHost {
 
   flushSoon(): void {
     this.#connection.flushSoon();
+  }
+
+  acknowledgeSoon(): void {
+    this.#connection.acknowledgeSoon();
   }
 
   flushNow(): void {

@@ -48,7 +48,9 @@ let packetView = packetBuffer;
 export class UdpEndpoint {
   readonly #socket: Socket;
   readonly #toProcess = new Set<TurnTaker>();
+  /** Those with data to send go first: somebody waits for it, and each packet takes its time in the kernel. */
   readonly #toFlush = new Set<TurnTaker>();
+  readonly #toAcknowledge = new Set<TurnTaker>();
   #processing = false;
   #flushing = false;
   /** The kernel did not take a packet at once, and libuv keeps it. */
@@ -119,7 +121,7 @@ export class UdpEndpoint {
       const resume = () => {
         this.#queued = false;
         this.#blocked = false;
-        if (this.#toFlush.size > 0) this.#scheduleFlush();
+        if (this.#toFlush.size + this.#toAcknowledge.size > 0) this.#scheduleFlush();
       };
       if (to === undefined) socket.send(packetBuffer, 0, length, resume);
       else socket.send(packetBuffer, 0, length, to.port, to.host, resume);
@@ -155,8 +157,9 @@ export class UdpEndpoint {
     });
   }
 
-  flushLater(taker: TurnTaker): void {
-    this.#toFlush.add(taker);
+  /** @param what acknowledgements and window updates leave behind the data of others */
+  flushLater(taker: TurnTaker, what: "data" | "acknowledgements"): void {
+    (what === "data" ? this.#toFlush : this.#toAcknowledge).add(taker);
     if (!this.#blocked) this.#scheduleFlush();
   }
 
@@ -170,6 +173,7 @@ export class UdpEndpoint {
     if (this.#closed) return Promise.resolve();
     this.#closed = true;
     this.#toFlush.clear();
+    this.#toAcknowledge.clear();
     this.#toProcess.clear();
     return new Promise((resolve) => {
       this.#socket.close(resolve);
@@ -185,10 +189,12 @@ export class UdpEndpoint {
 
   #flush(): void {
     this.#flushing = false;
-    for (const taker of this.#toFlush) {
-      if (this.#closed) return;
-      if (!taker.flush()) return;
-      this.#toFlush.delete(taker);
+    for (const waiting of [this.#toFlush, this.#toAcknowledge]) {
+      for (const taker of waiting) {
+        if (this.#closed || !taker.flush()) return;
+        this.#toFlush.delete(taker);
+        this.#toAcknowledge.delete(taker);
+      }
     }
   }
 }
