@@ -17,6 +17,8 @@ export type {
 } from "./core/coordinator-options.ts";
 export { ConecError } from "./core/errors.ts";
 export type { ConecErrorCode, ConecErrorOptions, ConecErrorSource } from "./core/errors.ts";
+export { generateKeyPair, importPublicKey, publicKeyOf } from "./core/key-pair.ts";
+export type { GenerateKeyPairOptions, PublicKey } from "./core/key-pair.ts";
 export type { ChannelLimits, ClientLimits, CoordinatorLimits } from "./core/limits.ts";
 export type {
   Address,
@@ -28,6 +30,7 @@ export type {
   Listener,
   ListenerStats,
   Remote,
+  ServerCertificate,
   Transport,
 } from "./core/transport.ts";
 export { MessageReadable } from "./streams/message-readable.ts";

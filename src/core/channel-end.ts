@@ -10,6 +10,7 @@ import { ConecError, reasonText } from "./errors.ts";
 import { IncomingStreams } from "./incoming-streams.ts";
 import type { ChannelLimits } from "./limits.ts";
 import { OutgoingStreams } from "./outgoing-streams.ts";
+import type { StreamQuota } from "./stream-quota.ts";
 import type { CloseInfo } from "./transport.ts";
 import type { MessageReadable } from "../streams/message-readable.ts";
 import type { MessageStreamInfo, MessageWritable, Metadata } from "../streams/message-writable.ts";
@@ -26,6 +27,8 @@ export interface ChannelEndOptions {
   /** For each end: the number of data streams it may have opened. */
   maxStreams: readonly [number, number];
   limits: ChannelLimits;
+  /** What the streams that are opened here count against, beside the channel's own limit. */
+  quota?: StreamQuota;
   /** Whether this end goes through a Coordinator to another party. */
   relayed: boolean;
 }
@@ -63,7 +66,7 @@ export class ChannelEnd {
   #settleClosed!: { resolve: (info: CloseInfo) => void; reject: (error: ConecError) => void };
   #settlePassed: { resolve: () => void; reject: (error: ConecError) => void } | undefined;
 
-  constructor({ path, end, peer, metadata, opened, maxStreams, limits, relayed }: ChannelEndOptions) {
+  constructor({ path, end, peer, metadata, opened, maxStreams, limits, quota, relayed }: ChannelEndOptions) {
     this.path = path;
     this.metadata = metadata;
     this.#peer = peer;
@@ -78,7 +81,7 @@ export class ChannelEnd {
     });
     const apply = (actions: readonly Action[]): void => void this.#apply(actions);
     this.#state = state;
-    this.#outgoing = new OutgoingStreams({ state, path, limits, apply, checkUsable: () => this.checkUsable() });
+    this.#outgoing = new OutgoingStreams({ state, path, limits, quota, apply, checkUsable: () => this.checkUsable() });
     this.#incoming = new IncomingStreams({ state, limits, apply, fault: (error) => this.fail(error) });
     this.closed = new Promise((resolve, reject) => (this.#settleClosed = { resolve, reject }));
     this.closed.catch(ignore);

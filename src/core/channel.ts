@@ -95,7 +95,7 @@ export class Channel extends EventTarget implements AsyncDisposable {
 
   /**
    * Opens a stream to the far end, without a round trip. Waits only while as many streams are open or unread as the far
-   * end allows.
+   * end allows, or as many are open on all channels of this Client as the Coordinator allows (1024).
    *
    * @throws ConecError `closed`, `detached`, `invalid-argument`, what broke the channel; the signal's reason
    */

@@ -12,8 +12,19 @@ export interface ChannelOffer {
 }
 
 export interface ClientOptions {
-  /** How to reach the Coordinator; of several, each is tried in turn until one connects. */
+  /**
+   * How to reach the Coordinator. Of several, in the order of preference, each is tried when the one before has failed or
+   * has had its head start, and the first that gets through is taken: `[webtransport(), websocket()]`. All make sure of the
+   * server, each by its own options; one that does not accept its certificate does not keep the next from being tried.
+   */
   transport: Transport | readonly Transport[];
+  /** How long a transport has before the next of several is tried beside it, in milliseconds. Default 1000. */
+  headStartMs?: number;
+  /**
+   * The key pair by which this Client is known: Ed25519, or ECDSA P-256. It proves it to the Coordinator, which tells it to
+   * those who get channels with this Client. Default: a new one, which nobody knows. See `loadKeyPair` of the transports.
+   */
+  keyPair?: CryptoKeyPair;
   /** The id that this Client asks for. Without one, the Coordinator names it. */
   id?: string;
   /** Anything that the Coordinator's `authenticate` wants to see, as JSON of at most 16 KiB. */

@@ -2,20 +2,32 @@ import { Channel, endOf } from "./channel.ts";
 import type { ChannelHost } from "./channel.ts";
 import { ChannelEnd } from "./channel-end.ts";
 import type { ChannelOffer, ClientOptions, ClientStats } from "./client-options.ts";
+import { authorityOf } from "./client-proof.ts";
 import { checkCloseInfo } from "./close-info.ts";
 import type { CloseOptions } from "./close-info.ts";
-import { protocolVersion } from "./control-messages.ts";
 import type { ControlMessageOf } from "./control-messages.ts";
 import type { ControlStream } from "./control-stream.ts";
+import { dial } from "./dial.ts";
 import { ConecError, reasonText, toConecError } from "./errors.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
+import { join } from "./joining.ts";
+import { generateKeyPair, publicKeyOf } from "./key-pair.ts";
+import type { PublicKey } from "./key-pair.ts";
 import { clientLimits } from "./limits.ts";
 import type { ChannelLimits, ClientLimits } from "./limits.ts";
 import { checkId } from "./metadata.ts";
 import { errorOfClose } from "./farewell.ts";
+import { StreamQuota } from "./stream-quota.ts";
 import { Session, SessionPath } from "./session.ts";
-import type { CloseInfo, Connection, Transport } from "./transport.ts";
+import type { CloseInfo, Connection } from "./transport.ts";
 import type { JsonValue, Metadata } from "../streams/message-writable.ts";
+
+interface ClientMakings {
+  welcome: ControlMessageOf<"welcome">;
+  publicKey: PublicKey;
+  limits: ClientLimits;
+  accept: ClientOptions["accept"];
+}
 
 /**
  * A party that is connected to a Coordinator, and through it to other Clients.
@@ -29,12 +41,15 @@ import type { JsonValue, Metadata } from "../streams/message-writable.ts";
 export class Client implements AsyncDisposable {
   /** The id under which the Coordinator knows this Client. */
   readonly id: string;
+  /** The key that this Client has proven to the Coordinator to have. */
+  readonly publicKey: PublicKey;
   /** The channel shared with the Coordinator. */
   readonly coordinator: Channel;
   /** Resolves when either side closed the connection, rejects with a ConecError when it broke. Never unhandled. */
   readonly closed: Promise<CloseInfo>;
   readonly #session: Session;
   readonly #limits: ClientLimits & ChannelLimits;
+  readonly #quota: StreamQuota;
   readonly #accept: ClientOptions["accept"];
   readonly #incoming: IncomingQueue<Channel>;
   readonly #host: ChannelHost;
@@ -45,17 +60,15 @@ export class Client implements AsyncDisposable {
    * Connects to a Coordinator. Resolves when it has said welcome.
    *
    * @param url `https://host:port`
-   * @throws ConecError as {@link Transport.connect}; `refused` with the Coordinator's reason; `version-mismatch`;
+   * @throws ConecError as a transport's `connect`; `refused` with the Coordinator's reason; `version-mismatch`;
    * `timeout`; the signal's reason
    */
   static async connect(url: string | URL, options: ClientOptions): Promise<Client> {
     const limits = clientLimits(options.limits);
-    const hello = {
-      type: "hello" as const,
-      versions: [protocolVersion],
-      ...(options.id === undefined ? {} : { id: checkId(options.id) }),
-      ...(options.credentials === undefined ? {} : { credentials: checkCredentials(options.credentials) }),
-    };
+    const id = options.id === undefined ? undefined : checkId(options.id);
+    const credentials = options.credentials === undefined ? undefined : checkCredentials(options.credentials);
+    const keyPair = options.keyPair ?? (await generateKeyPair());
+    const publicKey = await publicKeyOf(keyPair);
     const connection = await dial(url, options);
     let offers: ((control: ControlStream) => void) | undefined;
     const early: ControlStream[] = [];
@@ -63,6 +76,7 @@ export class Client implements AsyncDisposable {
       onControlStream: (control) => (offers === undefined ? early.push(control) : offers(control)),
       headerTimeoutMs: limits.pairTimeoutMs,
       maxHeaders: maxHeaders,
+      mayCarryData: () => true,
       mayBeLate: () => true,
     });
     const abort = (): void => connection.close({ closeCode: 0, reason: "The Client gave up" });
@@ -70,38 +84,35 @@ export class Client implements AsyncDisposable {
     try {
       options.signal?.throwIfAborted();
       const control = await session.openControlStream();
-      void control.send(hello);
-      const answer = await Promise.race([
-        control.expect(["welcome", "refuse"], limits.welcomeTimeoutMs),
-        closedEarly(connection),
-      ]);
-      if (answer.type === "refuse") throw new ConecError(answer.code, answer.reason, { remote: true });
-      if (answer.version !== protocolVersion)
-        throw new ConecError("version-mismatch", `The Coordinator answered with version ${answer.version}`);
-      const client = new Client(session, control, answer, limits, options.accept);
+      // Now: the Coordinator's streams may come before its welcome, which is on another stream.
+      const path = session.addPath(0, control);
+      const { server } = connection;
+      const { welcomeTimeoutMs: timeoutMs } = limits;
+      const who = { keyPair, publicKey, id, credentials };
+      const joined = join(control, { ...who, authority: authorityOf(url), server, timeoutMs });
+      const welcome = await Promise.race([joined, closedEarly(connection)]);
+      const client = new Client(path, { welcome, publicKey, limits, accept: options.accept });
       offers = (offer) => void client.#offered(offer);
       for (const offer of early) offers(offer);
       return client;
     } catch (error) {
       connection.close({ closeCode: 0, reason: "The Client gave up" });
       options.signal?.throwIfAborted();
-      throw error;
+      throw await session.explain(toConecError(error, "internal"));
     } finally {
       options.signal?.removeEventListener("abort", abort);
     }
   }
 
-  private constructor(
-    session: Session,
-    control: ControlStream,
-    { id, coordinator, streamLimit }: ControlMessageOf<"welcome">,
-    limits: ClientLimits,
-    accept: ClientOptions["accept"],
-  ) {
+  private constructor(path: SessionPath, { welcome, publicKey, limits, accept }: ClientMakings) {
+    const { session } = path;
     const { connection } = session;
+    const { id, coordinator, streamLimit, clientStreamLimit = Infinity } = welcome;
     this.id = id;
+    this.publicKey = publicKey;
     this.#session = session;
     this.#limits = { ...limits, streamsPerChannel: streamLimit };
+    this.#quota = new StreamQuota(clientStreamLimit);
     this.#accept = accept;
     this.#incoming = new IncomingQueue(
       undefined,
@@ -116,12 +127,13 @@ export class Client implements AsyncDisposable {
       }),
     };
     const end = new ChannelEnd({
-      path: session.addPath(0, control),
+      path,
       end: 0,
       peer: coordinator,
       metadata: {},
       maxStreams: [streamLimit, streamLimit],
       limits: this.#limits,
+      quota: this.#quota,
       relayed: false,
     });
     this.coordinator = new Channel(end, this.#host);
@@ -216,6 +228,7 @@ export class Client implements AsyncDisposable {
       opened,
       maxStreams,
       limits: this.#limits,
+      quota: this.#quota,
       relayed: true,
     });
     const channel = new Channel(channelEnd, {
@@ -244,31 +257,12 @@ export class Client implements AsyncDisposable {
   }
 }
 
-async function dial(url: string | URL, { transport, signal }: ClientOptions): Promise<Connection> {
-  const transports = Array.isArray(transport) ? (transport as readonly Transport[]) : [transport as Transport];
-  if (transports.length === 0 || transports.some((each) => typeof each?.connect !== "function")) {
-    throw new ConecError("invalid-argument", "A transport is needed, such as quic() of conec/quic");
-  }
-  const errors: unknown[] = [];
-  for (const each of transports) {
-    try {
-      return await each.connect(url, { signal });
-    } catch (error) {
-      signal?.throwIfAborted();
-      errors.push(error);
-    }
-  }
-  if (errors.length === 1) throw toConecError(errors[0], "unreachable");
-  const last = toConecError(errors.at(-1), "unreachable");
-  throw new ConecError(last.code, last.message, { cause: new AggregateError(errors, "No transport connected") });
-}
-
 /** Rejects when the connection ends before the welcome. */
 async function closedEarly(connection: Connection): Promise<never> {
   const info = await connection.closed;
   throw (
     errorOfClose(info) ??
-    new ConecError("closed", `The Coordinator closed the connection: ${info.reason}`, { remote: true })
+    new ConecError("closed", info.reason || "The Coordinator closed the connection", { remote: true })
   );
 }
 

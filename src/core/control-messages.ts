@@ -3,8 +3,12 @@
  * is in docs/protocol.md, test vectors in test/vectors/control-messages.json.
  */
 import * as v from "valibot";
+import { fromBase64Url } from "./base64url.ts";
 import { ConecError, conecErrorCodes, maxReasonBytes } from "./errors.ts";
 import type { ConecErrorCode } from "./errors.ts";
+import { countMembers, jsonShape } from "./json-shape.ts";
+import { isPublicKey } from "./key-pair.ts";
+import type { PublicKey } from "./key-pair.ts";
 import { metadataFault, nameFault } from "./metadata.ts";
 import type { JsonValue, Metadata } from "../streams/message-writable.ts";
 
@@ -14,20 +18,29 @@ export const protocolVersion = 1;
 /** Longest control message, in bytes of JSON. */
 export const maxControlMessageBytes = 32_768;
 
+/** Deepest nesting of objects and arrays in a control message. */
+export const maxControlMessageDepth = 32;
+
 /** A party as the other one sees it. */
 export interface Peer {
   /** The id under which the Coordinator knows it. */
   readonly id: string;
   /** What the Coordinator's `authenticate` said of it. */
   readonly metadata: Metadata;
+  /** The key that it has proven to the Coordinator to have; absent for the Coordinator, which is known by its certificate. */
+  readonly publicKey?: PublicKey | undefined;
 }
 
 /** Whatever one end of a control stream says to the other. Numbers are integers; ids and counts below 2^53. */
 export type ControlMessage =
-  /** A Client's first message: the versions that it speaks, best first, and who it wants to be. */
-  | { type: "hello"; versions: number[]; id?: string | undefined; credentials?: JsonValue | undefined }
-  /** `streamLimit`: data streams that each end may have open or unread on any channel of this connection. */
-  | { type: "welcome"; version: number; id: string; metadata: Metadata; coordinator: Peer; streamLimit: number }
+  /** A Client's first message: the versions that it speaks, best first. */
+  | { type: "hello"; versions: number[] }
+  /** The Coordinator's answer: the version to speak, and 32 random bytes to sign. */
+  | { type: "challenge"; version: number; nonce: string }
+  | IdentifyMessage
+  /** The signature over the challenge and the `identify` message before it (client-proof.ts). */
+  | { type: "proof"; signature: string }
+  | WelcomeMessage
   /** The Coordinator offers a channel: the first message of its control stream. */
   | ChannelOfferMessage
   | { type: "accept" }
@@ -51,6 +64,29 @@ export type ControlMessage =
   | { type: "ping"; id: number }
   | { type: "pong"; id: number };
 
+/** Who the Client is and wants to be, and where it believes to be. Bytes as base64url. */
+export interface IdentifyMessage {
+  type: "identify";
+  publicKey: PublicKey;
+  /** Host and port that the Client dialled, as in a URL: the port is left out if it is 443. */
+  authority: string;
+  /** SHA-256 of the server's certificate that the Client met, or of those that it would take; none if it cannot tell. */
+  certificateHashes: string[];
+  id?: string | undefined;
+  credentials?: JsonValue | undefined;
+}
+
+export interface WelcomeMessage {
+  type: "welcome";
+  id: string;
+  metadata: Metadata;
+  coordinator: Peer;
+  /** Data streams that each end may have open or unread on any channel of this connection. */
+  streamLimit: number;
+  /** Data streams that the Client may have open on all its channels. */
+  clientStreamLimit?: number | undefined;
+}
+
 export interface ChannelOfferMessage {
   type: "channel";
   /** The id of the channel on this connection, which heads its data streams. */
@@ -67,7 +103,7 @@ export interface ChannelOfferMessage {
 export type ControlMessageOf<T extends ControlMessage["type"]> = Extract<ControlMessage, { type: T }>;
 
 /** The bytes of a control message. */
-export function encodeControlMessage(message: ControlMessage): Uint8Array {
+export function encodeControlMessage(message: ControlMessage): Uint8Array<ArrayBuffer> {
   return encoder.encode(JSON.stringify(message));
 }
 
@@ -77,19 +113,34 @@ export function encodeControlMessage(message: ControlMessage): Uint8Array {
  * @throws ConecError `protocol-error`
  */
 export function decodeControlMessage(bytes: Uint8Array): ControlMessage {
-  const result = v.safeParse(controlMessage, parseJson(bytes), { abortEarly: true });
-  if (result.success) return result.output;
+  const message = parseJson(bytes);
+  const type = typeOf(message);
+  if (type === undefined) throw protocolError("A control message has no type that is known here");
+  const result = v.safeParse(fields[type], message, { abortEarly: true });
+  if (result.success) return { type, ...result.output } as ControlMessage;
   const issue = result.issues[0];
-  const where = issue.path?.map((item) => String(item.key)).join(".") ?? "";
-  throw protocolError(`Bad control message: ${where === "" ? "" : `${where}: `}${issue.message}`.slice(0, 200));
+  const where = [type, ...(issue.path ?? []).map((item) => String(item.key))].join(".");
+  throw protocolError(`Bad control message: ${where}: ${issue.message}`.slice(0, 200));
 }
 
 function parseJson(bytes: Uint8Array): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(decoder.decode(bytes));
+    value = JSON.parse(decoder.decode(bytes));
   } catch (cause) {
     throw protocolError("A control message is not JSON in UTF-8", cause);
   }
+  const { members, depth } = jsonShape(bytes);
+  if (depth > maxControlMessageDepth) throw protocolError("A control message is nested too deep");
+  // Parsers differ in which of the two they take.
+  if (members !== countMembers(value)) throw protocolError("A control message has a key twice");
+  return value;
+}
+
+function typeOf(message: unknown): ControlMessage["type"] | undefined {
+  if (typeof message !== "object" || message === null || !Object.hasOwn(message, "type")) return undefined;
+  const { type } = message as { type: unknown };
+  return typeof type === "string" && Object.hasOwn(fields, type) ? (type as ControlMessage["type"]) : undefined;
 }
 
 function protocolError(message: string, cause?: unknown): ConecError {
@@ -99,98 +150,101 @@ function protocolError(message: string, cause?: unknown): ConecError {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+// Values are checked here and objects by valibot: of it, what is not used is not in a bundle for browsers.
+
 const name = v.custom<string>((value) => nameFault(value) === undefined, "not a name");
 const id = v.custom<string>((value) => value !== "" && nameFault(value) === undefined, "not an id");
 const metadata = v.custom<Metadata>((value) => metadataFault(value) === undefined, "not metadata");
-const uint32 = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff));
-/** Ids of channels and streams, and counts of streams. */
-const number = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
-const reason = v.pipe(v.string(), v.maxBytes(maxReasonBytes));
-/** Codes of later versions are read as the general one for that message. */
-const errorCode = (general: ConecErrorCode) => v.fallback(v.picklist(conecErrorCodes), general);
 const json = v.custom<JsonValue>(() => true);
-const peer = v.object({ id, metadata });
+const uint32 = v.custom<number>(isUint32, "not an integer of 32 bits");
+/** Ids of channels and streams, and counts of streams. */
+const number = v.custom<number>(isNumber, "not an integer from 0 to 2^53 - 1");
+const limit = v.custom<number>((value) => value !== 0 && isNumber(value), "not an integer from 1 to 2^53 - 1");
+/** A number for each end. */
+const numbers = v.custom<[number, number]>(
+  (value) => Array.isArray(value) && value.length === 2 && value.every(isNumber),
+  "not two integers from 0 to 2^53 - 1",
+);
+const reason = v.custom<string>(
+  (value) => typeof value === "string" && encoder.encode(value).length <= maxReasonBytes,
+  "not a reason",
+);
+/** Codes of later versions are read as the general one for that message. */
+const errorCode = (general: ConecErrorCode) =>
+  v.fallback(
+    v.custom<ConecErrorCode>((value) => (conecErrorCodes as readonly unknown[]).includes(value)),
+    general,
+  );
+const publicKey = v.custom<PublicKey>(isPublicKey, "not a public key");
+const peer = v.object({ id, metadata, publicKey: v.optional(publicKey) });
+const ended = { stream: number, reason, streamErrorCode: v.optional(uint32) };
 
-const hello = v.object({
-  type: v.literal("hello"),
-  versions: v.pipe(v.array(uint32), v.minLength(1), v.maxLength(16)),
-  id: v.optional(id),
-  credentials: v.optional(json),
-});
+/** What each type of message holds beside its type. */
+const fields: { [T in ControlMessage["type"]]: v.GenericSchema<unknown, Omit<ControlMessageOf<T>, "type">> } = {
+  hello: v.object({
+    versions: v.custom<number[]>(
+      (value) => Array.isArray(value) && value.length > 0 && value.length <= 16 && value.every(isUint32),
+      "not 1 to 16 versions",
+    ),
+  }),
+  challenge: v.object({ version: uint32, nonce: bytes(32) }),
+  identify: v.object({
+    publicKey,
+    authority: id,
+    certificateHashes: v.custom<string[]>(
+      (value) => Array.isArray(value) && value.length <= 16 && value.every((hash) => isBytes(hash, 32)),
+      "not up to 16 hashes",
+    ),
+    id: v.optional(id),
+    credentials: v.optional(json),
+  }),
+  proof: v.object({ signature: bytes(64) }),
+  welcome: v.object({
+    id,
+    metadata,
+    coordinator: peer,
+    streamLimit: limit,
+    clientStreamLimit: v.optional(limit),
+  }),
+  channel: v.object({
+    channel: number,
+    end: v.custom<0 | 1>((value) => value === 0 || value === 1, "neither 0 nor 1"),
+    peer,
+    metadata,
+    opened: numbers,
+    maxStreams: numbers,
+  }),
+  accept: v.object({}),
+  refuse: v.object({ code: errorCode("refused"), reason }),
 
-const welcome = v.object({
-  type: v.literal("welcome"),
-  version: uint32,
-  id,
-  metadata,
-  coordinator: peer,
-  streamLimit: v.pipe(number, v.minValue(1)),
-});
+  open: v.object({ stream: number, name, metadata }),
+  finished: v.object({ stream: number }),
+  abort: v.object({ ...ended, code: errorCode("aborted") }),
+  stop: v.object({ ...ended, code: errorCode("cancelled") }),
+  maxStreams: v.object({ count: number }),
 
-const channel = v.object({
-  type: v.literal("channel"),
-  channel: number,
-  end: v.picklist([0, 1]),
-  peer,
-  metadata,
-  opened: v.tuple([number, number]),
-  maxStreams: v.tuple([number, number]),
-});
+  close: v.object({ closeCode: uint32, reason, code: v.optional(errorCode("closed")) }),
+  sendChannel: v.object({ via: number, metadata }),
+  peer: v.object({ peer }),
 
-const accept = v.object({ type: v.literal("accept") });
-const refuse = v.object({ type: v.literal("refuse"), code: errorCode("refused"), reason });
+  goaway: v.object({ reason }),
+  ping: v.object({ id: number }),
+  pong: v.object({ id: number }),
+};
 
-const open = v.object({ type: v.literal("open"), stream: number, name, metadata });
-const finished = v.object({ type: v.literal("finished"), stream: number });
-const abort = v.object({
-  type: v.literal("abort"),
-  stream: number,
-  code: errorCode("aborted"),
-  reason,
-  streamErrorCode: v.optional(uint32),
-});
-const stop = v.object({
-  type: v.literal("stop"),
-  stream: number,
-  code: errorCode("cancelled"),
-  reason,
-  streamErrorCode: v.optional(uint32),
-});
-const maxStreams = v.object({ type: v.literal("maxStreams"), count: number });
+/** Bytes of a known length, in base64url. */
+function bytes(length: number): v.GenericSchema<unknown, string> {
+  return v.custom<string>((value) => isBytes(value, length), `not ${length} bytes in base64url`);
+}
 
-const close = v.object({
-  type: v.literal("close"),
-  closeCode: uint32,
-  reason,
-  code: v.optional(errorCode("closed")),
-});
+function isBytes(value: unknown, length: number): boolean {
+  return typeof value === "string" && fromBase64Url(value)?.length === length;
+}
 
-const sendChannel = v.object({
-  type: v.literal("sendChannel"),
-  via: number,
-  metadata,
-});
-const peerChange = v.object({ type: v.literal("peer"), peer });
+function isNumber(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
 
-const goaway = v.object({ type: v.literal("goaway"), reason });
-const ping = v.object({ type: v.literal("ping"), id: number });
-const pong = v.object({ type: v.literal("pong"), id: number });
-
-const controlMessage: v.GenericSchema<unknown, ControlMessage> = v.variant("type", [
-  hello,
-  welcome,
-  channel,
-  accept,
-  refuse,
-  open,
-  finished,
-  abort,
-  stop,
-  maxStreams,
-  close,
-  sendChannel,
-  peerChange,
-  goaway,
-  ping,
-  pong,
-]);
+function isUint32(value: unknown): boolean {
+  return isNumber(value) && (value as number) <= 0xffff_ffff;
+}

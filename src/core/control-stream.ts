@@ -10,20 +10,31 @@ export class ControlStream {
   readonly #sink: MessageSink;
   readonly #source: MessageSource;
   /** The {@link receive} that waits. */
-  #receiving: { resolve: (bytes: Uint8Array | undefined) => void; reject: (error: unknown) => void } | undefined;
+  #receiving:
+    { resolve: (bytes: Uint8Array<ArrayBuffer> | undefined) => void; reject: (error: unknown) => void } | undefined;
   /** Messages that the transport has yet to take. */
   readonly #queue: Uint8Array[] = [];
   #queuedBytes = 0;
   #drained: Promise<void> | undefined;
   #ended = false;
 
-  /** @param head bytes that were read already */
-  constructor({ reader, writer }: { reader: ByteReader; writer: ByteWriter }, head: Uint8Array = new Uint8Array(0)) {
+  readonly #limited: ((limit: string) => void) | undefined;
+
+  /**
+   * @param head bytes that were read already
+   * @param limited called when a limit is reached, with its name
+   */
+  constructor(
+    { reader, writer }: { reader: ByteReader; writer: ByteWriter },
+    head: Uint8Array = new Uint8Array(0),
+    limited?: (limit: string) => void,
+  ) {
+    this.#limited = limited;
     this.#sink = new MessageSink(writer, { maxMessageBytes: maxControlMessageBytes });
     this.#source = new MessageSource({ maxMessageBytes: maxControlMessageBytes });
     // No ReadableStream in between: every channel has a control stream, and most of the time it is idle.
     this.#source.start({
-      enqueue: (bytes) => this.#receiving?.resolve(bytes),
+      enqueue: (bytes) => this.#receiving?.resolve(bytes as Uint8Array<ArrayBuffer>), // as MessageSource takes them
       close: () => this.#receiving?.resolve(undefined),
       error: (error) => this.#receiving?.reject(error),
       desiredSize: 0,
@@ -42,6 +53,7 @@ export class ControlStream {
     this.#queue.push(bytes);
     this.#queuedBytes += bytes.length;
     if (this.#queuedBytes > maxQueuedBytes) {
+      this.#limited?.("unreadControlMessages");
       this.fail(
         new ConecError("limit-exceeded", "The peer does not read its control messages", {
           source: "channel",
@@ -59,12 +71,7 @@ export class ControlStream {
    * @throws ConecError `protocol-error` and what the transport ended with
    */
   async receive(): Promise<ControlMessage | undefined> {
-    const bytes = await new Promise<Uint8Array | undefined>((resolve, reject) => {
-      this.#receiving = { resolve, reject };
-      if (!this.#source.over) this.#source.pull();
-      else if (this.#source.failure === undefined) resolve(undefined);
-      else reject(this.#source.failure);
-    });
+    const bytes = await this.#receiveBytes();
     return bytes === undefined ? undefined : decodeControlMessage(bytes);
   }
 
@@ -74,15 +81,24 @@ export class ControlStream {
    * @throws as {@link receive}, `protocol-error` for another message or the end, `timeout` after `timeoutMs`
    */
   async expect<T extends ControlMessage["type"]>(types: readonly T[], timeoutMs: number): Promise<ControlMessageOf<T>> {
+    return (await this.expectBytes(types, timeoutMs)).message;
+  }
+
+  /** As {@link expect}, with the bytes of the message, for what is signed. */
+  async expectBytes<T extends ControlMessage["type"]>(
+    types: readonly T[],
+    timeoutMs: number,
+  ): Promise<{ message: ControlMessageOf<T>; bytes: Uint8Array<ArrayBuffer> }> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const timeout = new Promise<never>((_, reject) => {
       const error = new ConecError("timeout", `No ${types.join(" or ")} message came within ${timeoutMs} ms`);
       timer = setTimeout(() => reject(error), timeoutMs);
     });
     try {
-      const message = await Promise.race([this.receive(), timeout]);
+      const bytes = await Promise.race([this.#receiveBytes(), timeout]);
+      const message = bytes && decodeControlMessage(bytes);
       if (message !== undefined && (types as readonly string[]).includes(message.type))
-        return message as ControlMessageOf<T>;
+        return { message: message as ControlMessageOf<T>, bytes: bytes! };
       throw new ConecError(
         "protocol-error",
         `Expected ${types.join(" or ")}, got ${message?.type ?? "the end of the stream"}`,
@@ -91,6 +107,16 @@ export class ControlStream {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Bytes of all messages that were received. */
+  get receivedBytes(): number {
+    return this.#source.counters.bytes;
+  }
+
+  /** What still comes is thrown away, unread. */
+  stopReading(): void {
+    this.#source.cancel(undefined);
   }
 
   /** Ends this direction, after what was sent. */
@@ -105,6 +131,15 @@ export class ControlStream {
     this.#ended = true;
     this.#sink.fail(error);
     this.#source.fail(error);
+  }
+
+  #receiveBytes(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#receiving = { resolve, reject };
+      if (!this.#source.over) this.#source.pull();
+      else if (this.#source.failure === undefined) resolve(undefined);
+      else reject(this.#source.failure);
+    });
   }
 
   #tryWrite(bytes: Uint8Array): boolean {

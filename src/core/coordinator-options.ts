@@ -1,4 +1,5 @@
 import type { Peer } from "./control-messages.ts";
+import type { PublicKey } from "./key-pair.ts";
 import type { CoordinatorLimits } from "./limits.ts";
 import type { CloseInfo, Remote } from "./transport.ts";
 import type { JsonValue, Metadata } from "../streams/message-writable.ts";
@@ -9,8 +10,8 @@ export interface AuthenticateRequest {
   requestedId: string | undefined;
   /** Whatever it was given as `credentials`. Unverified. */
   credentials: JsonValue | undefined;
-  /** Reserved for the key that the Client has proven. */
-  publicKey: undefined;
+  /** The key that it has proven to have: the same text for the same key, always. */
+  publicKey: PublicKey;
   /** Where it connects from, as far as the transport can tell. */
   remote: Remote;
   transport: string;
@@ -39,8 +40,18 @@ export interface CoordinatorOptions {
   authenticate?: (request: AuthenticateRequest) => Identity | Promise<Identity>;
   /** Decides what Clients may start by themselves; throwing refuses with the thrown reason. Default: nothing. */
   authorize?: (request: AuthorizeRequest) => boolean | Promise<boolean>;
-  /** When a Client joins with an id that is taken: the newer one takes it over (default), or is refused. */
-  duplicateId?: "newest" | "refuse";
+  /**
+   * When a Client joins with an id that is taken: `"same-key"` (default) lets it take the id over if it has proven the same
+   * key and refuses it otherwise, `"newest"` always lets it, `"refuse"` never; or a function that decides. Whoever loses the
+   * id is disconnected with `replaced`.
+   */
+  duplicateId?: "same-key" | "newest" | "refuse" | ((newcomer: Peer, holder: Peer) => boolean);
+  /**
+   * What this Coordinator is called: hosts, or hosts with ports, under which Clients dial it. Clients that dialled another
+   * name are refused. Needed only where TLS ends elsewhere, such as at a proxy: by default a Client's proof of its key must
+   * name this Coordinator's certificate.
+   */
+  authorities?: readonly string[];
   /** How Clients see the Coordinator as a peer. Default id `"coordinator"`. */
   id?: string;
   limits?: Partial<CoordinatorLimits>;
@@ -71,6 +82,12 @@ export interface CoordinatorStats {
   links: number;
   /** Data streams forwarded so far. */
   streamsForwarded: number;
-  /** Clients turned away so far, by what for. */
+  /** Connections turned away so far before they were let in, by the code of the error. */
   refused: Readonly<Record<string, number>>;
+  /**
+   * How often a limit made the Coordinator refuse something, cut somebody off or (`pendingPerSource`) let somebody wait, by its
+   * name in {@link CoordinatorLimits}. Limits that are no options have names of their own: `joiningBytes`, `waitingStreams`,
+   * `streamsWithoutHeader`, `unreadControlMessages`. What a listener refused stands in its own figures.
+   */
+  limited: Readonly<Record<string, number>>;
 }

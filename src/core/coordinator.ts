@@ -10,13 +10,16 @@ import type {
   IntroduceOptions,
   Introduction,
 } from "./coordinator-options.ts";
-import { ConecError, toConecError } from "./errors.ts";
+import { ConecError, quoted, toConecError } from "./errors.ts";
 import { closeInfoOf, closeSoon } from "./farewell.ts";
+import { inTime } from "./in-time.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
+import { JoiningLine } from "./joining-line.ts";
 import { coordinatorLimits } from "./limits.ts";
 import type { CoordinatorLimits } from "./limits.ts";
 import { Member } from "./member.ts";
 import { checkId, checkMetadata } from "./metadata.ts";
+import { sourceOf } from "./source-of.ts";
 import { Switchboard } from "./switchboard.ts";
 import type { CloseInfo, Connection, Listener } from "./transport.ts";
 
@@ -42,19 +45,23 @@ export class Coordinator implements AsyncDisposable {
   readonly #memberOf = new WeakMap<Channel, Member>();
   readonly #listeners = new Set<Listener>();
   readonly #incoming = new IncomingQueue<Channel>();
+  readonly #joining: JoiningLine<Newcomer>;
   readonly #refused: Record<string, number> = {};
-  #pending = 0;
+  readonly #limited: Record<string, number> = {};
+  readonly #countLimit = (limit: string): void => count(this.#limited, limit);
   #closing: Promise<void> | undefined;
   #settleClosed!: () => void;
 
   constructor(options: CoordinatorOptions = {}) {
     this.#options = options;
     this.#limits = coordinatorLimits(options.limits);
+    this.#joining = new JoiningLine(this.#limits.maxPending, this.#limits.pendingPerSource);
     this.#self = { id: checkId(options.id ?? "coordinator"), metadata: {} };
     this.closed = new Promise((resolve) => (this.#settleClosed = resolve));
     this.#switchboard = new Switchboard({
       limits: this.#limits,
       self: this.#self,
+      limited: this.#countLimit,
       authorize: options.authorize,
       host: this.#host(),
       member: (id) => this.#member(id),
@@ -119,10 +126,11 @@ export class Coordinator implements AsyncDisposable {
   async getStats(): Promise<CoordinatorStats> {
     return {
       clients: this.#members.size,
-      pending: this.#pending,
+      pending: this.#joining.size,
       links: this.#switchboard.size,
       streamsForwarded: this.#switchboard.streamsForwarded,
       refused: { ...this.#refused },
+      limited: { ...this.#limited },
     };
   }
 
@@ -142,33 +150,51 @@ export class Coordinator implements AsyncDisposable {
 
   async #admit(connection: Connection): Promise<void> {
     if (this.#closing !== undefined) return connection.close({ closeCode: 0, reason: "The Coordinator is closing" });
-    if (this.#pending >= this.#limits.maxPending) {
-      this.#count("limit-exceeded");
-      return connection.close(closeInfoOf(new ConecError("limit-exceeded", "Too many Clients are joining")));
-    }
-    this.#pending += 1;
+    const source = sourceOf(connection.remote.host);
+    const newcomer: Newcomer = { connection, startTurn: ignore, isCrowdedOut: false };
+    const turn = new Promise<void>((resolve) => (newcomer.startTurn = resolve));
+    const { place, evicted } = this.#joining.enter(source, newcomer);
+    if (evicted !== undefined) this.#crowdOut(evicted);
+    if (place === "close") return this.#crowdOut(newcomer);
     try {
-      await Member.admit(connection, this.#limits, (member, hello) => this.#join(member, hello));
+      if (place === "wait") {
+        this.#countLimit("pendingPerSource");
+        await inTime(turn, connection, this.#limits.authenticateTimeoutMs, "It was not the Client's turn");
+      }
+      const admission = { limits: this.#limits, authorities: this.#options.authorities, limited: this.#countLimit };
+      await Member.admit(connection, admission, (member, request) => this.#join(member, request));
     } catch (thrown) {
       const error = toConecError(thrown, "refused");
-      this.#count(error.code);
+      if (newcomer.isCrowdedOut) return;
+      if (error.code === "timeout") this.#countLimit("authenticateTimeoutMs");
+      count(this.#refused, error.code);
       await closeSoon(connection, error);
     } finally {
-      this.#pending -= 1;
+      this.#joining.leave(source, newcomer)?.startTurn();
     }
   }
 
-  /** Decides on a Client's hello. What it throws, the Client is told. */
+  #crowdOut(newcomer: Newcomer): void {
+    const error = new ConecError("limit-exceeded", "Too many Clients are joining");
+    this.#countLimit("maxPending");
+    count(this.#refused, error.code);
+    newcomer.isCrowdedOut = true;
+    newcomer.connection.close(closeInfoOf(error));
+  }
+
+  /** Decides on a Client that has proven its key. What it throws, the Client is told. */
   async #join(member: Member, request: AuthenticateRequest): Promise<void> {
     const identity = (await this.#options.authenticate?.(request)) ?? {};
     const id = checkId(identity.id ?? request.requestedId ?? crypto.randomUUID());
-    const peer = { id, metadata: checkMetadata(identity.metadata) };
+    const peer = { id, metadata: checkMetadata(identity.metadata), publicKey: request.publicKey };
     this.#checkOpen();
     const old = this.#members.get(id);
-    if (old !== undefined && this.#options.duplicateId === "refuse")
-      throw new ConecError("refused", `The id "${id}" is taken`);
-    if (old === undefined && this.#members.size >= this.#limits.maxClients)
+    if (old !== undefined && !this.#mayReplace(peer, old.peer))
+      throw new ConecError("refused", `The id ${quoted(id)} is taken`);
+    if (old === undefined && this.#members.size >= this.#limits.maxClients) {
+      this.#countLimit("maxClients");
       throw new ConecError("limit-exceeded", "The Coordinator is full");
+    }
     if (old !== undefined) {
       this.#leave(old);
       old.fail(new ConecError("replaced", "A newer connection took over this id"));
@@ -183,6 +209,12 @@ export class Coordinator implements AsyncDisposable {
     this.#incoming.push(channel);
   }
 
+  #mayReplace(newcomer: Peer, holder: Peer): boolean {
+    const { duplicateId = "same-key" } = this.#options;
+    if (typeof duplicateId === "function") return duplicateId(newcomer, holder);
+    return duplicateId === "newest" || (duplicateId === "same-key" && newcomer.publicKey === holder.publicKey);
+  }
+
   #leave(member: Member): void {
     const { id } = member.peer;
     if (this.#members.get(id) === member) {
@@ -195,7 +227,7 @@ export class Coordinator implements AsyncDisposable {
   #member(id: string): Member {
     const member = this.#members.get(id);
     if (member === undefined)
-      throw new ConecError("peer-lost", `There is no Client "${id}" here`, { source: "channel" });
+      throw new ConecError("peer-lost", `There is no Client ${quoted(id)} here`, { source: "channel" });
     return member;
   }
 
@@ -213,10 +245,6 @@ export class Coordinator implements AsyncDisposable {
     if (this.#closing !== undefined) throw new ConecError("closed", "The Coordinator was closed");
   }
 
-  #count(code: string): void {
-    this.#refused[code] = (this.#refused[code] ?? 0) + 1;
-  }
-
   async #close(info: CloseInfo, signal?: AbortSignal): Promise<void> {
     this.#switchboard.close(info);
     await Promise.all([...this.#members.values()].map((member) => member.close(info, signal)));
@@ -224,6 +252,18 @@ export class Coordinator implements AsyncDisposable {
     this.#incoming.close();
     this.#settleClosed();
   }
+}
+
+/** A connection that has not been let in yet. */
+interface Newcomer {
+  readonly connection: Connection;
+  startTurn: () => void;
+  /** It was closed to make room for another. */
+  isCrowdedOut: boolean;
+}
+
+function count(counts: Record<string, number>, name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1;
 }
 
 function ignore(): void {}

@@ -115,6 +115,22 @@ export function reasonText(reason: unknown): string {
   return truncateUtf8(text, maxReasonBytes);
 }
 
+/**
+ * A text that a peer chose, as it stands in a message of ours: in quotes, cut at 128 bytes, and without anything that a
+ * terminal or a log would take for other than text.
+ */
+export function quoted(text: string): string {
+  const printable = JSON.stringify(text.slice(0, maxQuotedBytes))
+    .slice(1, -1)
+    .replace(unprintable, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
+  const short = truncateUtf8(printable, maxQuotedBytes);
+  return `"${short}${short.length < printable.length || text.length > maxQuotedBytes ? "…" : ""}"`;
+}
+
+/** Whatever is no letter, mark, number, punctuation, symbol or plain space. */
+const unprintable = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu;
+const maxQuotedBytes = 128;
+
 /** The `streamErrorCode` of a reason, if it carries a valid one (an integer from 0 to 2^32 − 1). */
 export function streamErrorCodeOf(reason: unknown): number | undefined {
   if (typeof reason !== "object" || reason === null) return undefined;

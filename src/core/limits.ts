@@ -26,9 +26,14 @@ export interface ClientLimits extends Omit<ChannelLimits, "streamsPerChannel"> {
 export interface CoordinatorLimits extends ChannelLimits {
   /** Clients connected at once; more are refused. Default 1024. */
   maxClients: number;
-  /** Connections that have not been authenticated yet; more are closed. Default 256. */
+  /** Connections that have not been let in yet. Beyond it, the newest of the source with the most is closed. Default 256. */
   maxPending: number;
-  /** How long a Client may take to say hello, and `authenticate` to decide. Default 5 s each. */
+  /**
+   * Of these, how many of one source (IPv4 /24, IPv6 /64) are heard at once. The others wait in line and nothing is read of
+   * them, so that a crowd of one source costs no more than this many. Default 16.
+   */
+  pendingPerSource: number;
+  /** How long a Client may wait for its turn, take to prove its key, and `authenticate` take to decide. Default 5 s each. */
   authenticateTimeoutMs: number;
   /** Passed channels that one Client may have at once; more are not offered. Default 32. */
   channelsPerClient: number;
@@ -36,6 +41,35 @@ export interface CoordinatorLimits extends ChannelLimits {
   passedChannels: number;
   /** How long a Client may take to accept a channel. Default 10 s. */
   acceptTimeoutMs: number;
+  /**
+   * How often a Client may ask in a second that a channel be passed on, and how often at once after a pause. More is refused,
+   * and its channels go on: each costs a decision of `authorize` and an offer to somebody else. Default 20 and 50.
+   */
+  requestsPerSecond: number;
+  requestBurst: number;
+  /** Such requests of one Client that are being decided; more are refused. Default 8. */
+  requestsAtOnce: number;
+  /**
+   * Control messages that a Client may send in a second, and at once after a pause, on all its channels, those left out that
+   * belong to streams or end a channel. An honest one sends next to none. Beyond it, it is disconnected. Default 100 and 200.
+   */
+  controlMessagesPerSecond: number;
+  controlMessageBurst: number;
+  /**
+   * A Client that opens more data streams than this in a second, and aborts over half of them as soon, is disconnected: that
+   * would cost it nothing, and its readers a stream each. Streams that end in order are never too many. Default 500.
+   */
+  abortedStreamsPerSecond: number;
+  /**
+   * A Client is disconnected when, of its last so many channels, all within a minute, it closed over half unused and within a
+   * second after it had taken them: each costs the Coordinator two offers. Default 500.
+   */
+  churnedChannels: number;
+  /**
+   * Data streams that one Client may have open on all its channels; its `createUnidirectionalStream` waits for one to end.
+   * One that does not count is disconnected at twice as many. Default 1024.
+   */
+  streamsPerClient: number;
 }
 
 const channelDefaults: ChannelLimits = {
@@ -57,10 +91,19 @@ export function coordinatorLimits(limits: Partial<CoordinatorLimits> = {}): Coor
     ...channelDefaults,
     maxClients: 1024,
     maxPending: 256,
+    pendingPerSource: 16,
     authenticateTimeoutMs: 5_000,
     channelsPerClient: 32,
     passedChannels: 256,
     acceptTimeoutMs: 10_000,
+    requestsPerSecond: 20,
+    requestBurst: 50,
+    requestsAtOnce: 8,
+    controlMessagesPerSecond: 100,
+    controlMessageBurst: 200,
+    abortedStreamsPerSecond: 500,
+    churnedChannels: 500,
+    streamsPerClient: 1024,
   });
 }
 

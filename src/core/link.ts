@@ -3,9 +3,10 @@
  * goes out on the other. Control messages are read, so that the Coordinator knows what is open; data streams are bytes
  * that are piped through.
  */
+import type { EndedChannel } from "./channel-churn.ts";
 import type { ChannelPath } from "./channel-path.ts";
 import type { ControlMessage, ControlMessageOf, Peer } from "./control-messages.ts";
-import { ConecError, reasonText } from "./errors.ts";
+import { ConecError, quoted, reasonText } from "./errors.ts";
 import { unrefTimeout } from "../streams/timer.ts";
 import type { CloseInfo } from "./transport.ts";
 import { discard } from "../streams/discard.ts";
@@ -23,15 +24,33 @@ export interface LinkOptions {
   drainTimeoutMs: number;
   /** The party on a side asks that its end be handed on. */
   onSendChannel: (side: Side, via: number, metadata: Metadata) => void;
+  /** A limit was reached, of this name. */
+  limited: (limit: string) => void;
+}
+
+/** Who holds an end, and who is to know what it does with it: a Client. */
+export interface LinkHolder {
+  readonly peer: Peer;
+  /** It asks for something that has to be decided. Returns what to call then. @throws ConecError `limit-exceeded` */
+  beginRequest?(): () => void;
+  /** It opened a data stream. */
+  streamOpened?(): void;
+  /** So many data streams that it had opened are over. */
+  streamsOver?(count: number): void;
+  channelEnded?(channel: EndedChannel): void;
 }
 
 interface LinkSide {
   /** Where this side's traffic goes; undefined until somebody holds this end. */
   path: ChannelPath | undefined;
-  peer: Peer | undefined;
+  holder: LinkHolder | undefined;
+  /** When it came to hold this end. */
+  sinceMs: number;
   /** Streams opened from this side so far, and how many it may have opened. */
   opened: number;
   maxStreams: number;
+  /** Of the streams opened from this side, those that are not over. */
+  readonly open: Set<number>;
 }
 
 type StreamMessage = ControlMessageOf<"open" | "finished" | "abort" | "stop" | "maxStreams">;
@@ -42,8 +61,6 @@ export class Link {
   readonly closed: Promise<CloseInfo>;
   readonly #options: LinkOptions;
   readonly #sides: [LinkSide, LinkSide];
-  /** Streams of either side that were opened and are not over. */
-  readonly #open = new Set<number>();
   /** One for each stream that is being forwarded; most channels are idle and have none. */
   #forwarding: Set<AbortController> | undefined;
   /** What one side sent while nobody held the other. */
@@ -58,9 +75,11 @@ export class Link {
     this.#options = options;
     const side = (): LinkSide => ({
       path: undefined,
-      peer: undefined,
+      holder: undefined,
+      sinceMs: 0,
       opened: 0,
       maxStreams: options.streamLimit,
+      open: new Set(),
     });
     this.#sides = [side(), side()];
     this.closed = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
@@ -81,7 +100,7 @@ export class Link {
   }
 
   get openStreams(): number {
-    return this.#open.size;
+    return this.#sides[0].open.size + this.#sides[1].open.size;
   }
 
   get streamsForwarded(): number {
@@ -89,8 +108,12 @@ export class Link {
   }
 
   /** Who holds the end of a side, if anyone. */
+  holder(side: Side): LinkHolder | undefined {
+    return this.#sides[side].holder;
+  }
+
   peer(side: Side): Peer | undefined {
-    return this.#sides[side].peer;
+    return this.#sides[side].holder?.peer;
   }
 
   /** Which side this path leads to, if it is one of this link's. */
@@ -99,15 +122,18 @@ export class Link {
     return this.#sides[1].path === path ? 1 : undefined;
   }
 
-  /** From now on `peer` holds this side's end, and is reached by `path`. */
-  attach(side: Side, path: ChannelPath, peer: Peer): void {
+  /** From now on `holder` has this side's end, and is reached by `path`. */
+  attach(side: Side, path: ChannelPath, holder: LinkHolder): void {
     const other = otherSide(side);
-    const taken = this.#sides[side].peer !== undefined;
+    const taken = this.#sides[side].holder !== undefined;
+    this.#forget(side);
     this.#sides[side].path = path;
-    this.#sides[side].peer = peer;
+    this.#sides[side].holder = holder;
+    this.#sides[side].sinceMs = performance.now();
     if (this.over) return this.dismiss(path);
+    const { peer } = holder;
     path.attach({
-      message: (message) => this.#message(side, message),
+      message: (message) => this.#message(side, path, message),
       stream: (stream, source) => this.#stream(side, stream, source),
       ended: (error) => this.#ended(side, path, error),
     });
@@ -143,7 +169,7 @@ export class Link {
     this.#finish(info, error);
   }
 
-  #message(side: Side, message: ControlMessage): void | Promise<void> {
+  #message(side: Side, path: ChannelPath, message: ControlMessage): void | Promise<void> {
     if (this.over) return;
     switch (message.type) {
       case "open":
@@ -153,7 +179,8 @@ export class Link {
       case "maxStreams":
         return this.#deliver(side, () => this.#relay(side, message));
       case "sendChannel":
-        return this.#options.onSendChannel(side, message.via, message.metadata);
+        if (this.#sides[side].path === path) return this.#options.onSendChannel(side, message.via, message.metadata);
+        return this.#fault(side, "protocol-error", "The channel is being passed on already", path);
       case "ping":
         return this.#sides[side].path?.send({ type: "pong", id: message.id });
       case "close":
@@ -174,17 +201,17 @@ export class Link {
     switch (message.type) {
       case "open":
         from.opened += 1;
-        this.#open.add(message.stream);
+        from.open.add(message.stream);
+        from.holder?.streamOpened?.();
         // The far end holds its peer to what it granted; this is for two ends that are in league.
-        if (this.#open.size > this.#options.streamLimit * 4)
-          return this.#fault(side, "limit-exceeded", "Too many open streams");
+        if (from.open.size > this.#options.streamLimit * 2) return this.#limit(side, "Too many open streams");
         break;
       case "abort":
-        this.#open.delete(message.stream);
+        if (from.open.delete(message.stream)) from.holder?.streamsOver?.(1);
         break;
       case "finished":
       case "stop":
-        this.#open.delete(message.stream);
+        if (to.open.delete(message.stream)) to.holder?.streamsOver?.(1);
         break;
       case "maxStreams":
         to.maxStreams = Math.max(to.maxStreams, message.count);
@@ -197,7 +224,7 @@ export class Link {
     const { closeCode, reason, code } = message;
     const error = code === undefined ? undefined : new ConecError(code, reason, { source: "channel", remote: true });
     void this.#sides[otherSide(side)].path?.send(message);
-    this.#finish({ closeCode, reason }, error);
+    this.#finish({ closeCode, reason }, error, side);
   }
 
   #stream(side: Side, stream: number, source: ByteSource): void {
@@ -225,14 +252,19 @@ export class Link {
   #deliver(side: Side, event: () => void | Promise<void>): void | Promise<void> {
     if (this.over || this.#sides[otherSide(side)].path !== undefined) return event();
     if (this.#waiting[side].length > this.#options.streamLimit * 4) {
-      return this.#fault(side, "limit-exceeded", "Too much was sent before the far end was there");
+      return this.#limit(side, "Too much was sent before the far end was there");
     }
     this.#waiting[side].push(() => void event());
   }
 
-  #fault(side: Side, code: "protocol-error" | "limit-exceeded", reason: string): void {
+  #limit(side: Side, reason: string): void {
+    this.#options.limited("streamsPerChannel");
+    this.#fault(side, "limit-exceeded", reason);
+  }
+
+  #fault(side: Side, code: "protocol-error" | "limit-exceeded", reason: string, path = this.#sides[side].path): void {
     const error = new ConecError(code, reason, { source: "channel", remote: true });
-    void this.#sides[side].path?.send(closeMessage({ closeCode: 0, reason }, error));
+    void path?.send(closeMessage({ closeCode: 0, reason }, error));
     void this.#sides[otherSide(side)].path?.send(
       closeMessage({ closeCode: 0, reason: "The peer broke the protocol" }, new ConecError("peer-lost", "")),
     );
@@ -242,7 +274,7 @@ export class Link {
   #ended(side: Side, path: ChannelPath, error?: ConecError): void {
     if (this.over || (this.#sides[side].path !== path && this.#sides[side].path !== undefined)) return;
     const reason =
-      error === undefined ? "The peer ended the channel without a close" : `The peer is gone: ${error.message}`;
+      error === undefined ? "The peer ended the channel without a close" : `The peer is gone: ${quoted(error.message)}`;
     this.#sides[side].path = undefined;
     this.close(
       { closeCode: 0, reason: reasonText(reason) },
@@ -250,10 +282,16 @@ export class Link {
     );
   }
 
-  #finish(info: CloseInfo, error?: ConecError): void {
+  #finish(info: CloseInfo, error?: ConecError, closedBy?: Side): void {
     if (this.over) return;
     this.#farewell = closeMessage(info, error);
-    for (const side of this.#sides) side.path?.end();
+    const [used, nowMs] = [this.#sides.some(({ opened }) => opened > 0), performance.now()];
+    for (const side of [0, 1] as const) {
+      const { path, holder, sinceMs } = this.#sides[side];
+      path?.end();
+      this.#forget(side);
+      holder?.channelEnded?.({ closedByIt: closedBy === side, used, livedMs: nowMs - sinceMs });
+    }
     for (const waiting of this.#waiting) for (const deliver of waiting.splice(0)) deliver();
     unrefTimeout(this.#options.drainTimeoutMs, () => {
       const late = error ?? new ConecError("closed", "The channel was closed");
@@ -261,6 +299,13 @@ export class Link {
     });
     if (error === undefined) this.#settle.resolve(info);
     else this.#settle.reject(error);
+  }
+
+  /** What was opened from a side is no longer held against its holder. */
+  #forget(side: Side): void {
+    const { holder, open } = this.#sides[side];
+    if (open.size > 0) holder?.streamsOver?.(open.size);
+    open.clear();
   }
 }
 

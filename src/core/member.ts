@@ -1,18 +1,31 @@
 import type { Channel } from "./channel.ts";
+import type { EndedChannel } from "./channel-churn.ts";
 import { ChannelEnd } from "./channel-end.ts";
-import { protocolVersion } from "./control-messages.ts";
-import type { ControlMessageOf, Peer } from "./control-messages.ts";
+import { Conduct } from "./conduct.ts";
+import type { Overstepped } from "./conduct.ts";
+import type { ControlMessage, ControlMessageOf, Peer } from "./control-messages.ts";
 import type { ControlStream } from "./control-stream.ts";
 import type { AuthenticateRequest } from "./coordinator-options.ts";
-import { ConecError, reasonText, toConecError } from "./errors.ts";
+import { ConecError, quoted, reasonText, toConecError } from "./errors.ts";
 import type { CoordinatorLimits } from "./limits.ts";
 import { closeSoon } from "./farewell.ts";
+import { inTime } from "./in-time.ts";
+import { hearOut } from "./joining.ts";
+import type { LinkHolder } from "./link.ts";
 import { Session } from "./session.ts";
 import type { SessionPath } from "./session.ts";
 import type { CloseInfo, Connection } from "./transport.ts";
 
+export interface AdmitOptions {
+  limits: CoordinatorLimits;
+  /** What the Coordinator is called, if its application says so. */
+  authorities: readonly string[] | undefined;
+  /** A limit was reached, of this name. */
+  limited: (limit: string) => void;
+}
+
 /** A Client as its Coordinator sees it: its connection, the channel shared with it, the channels offered to it. */
-export class Member {
+export class Member implements LinkHolder {
   readonly connection: Connection;
   /** Resolves when the Client is gone, for whatever reason. */
   readonly gone: Promise<void>;
@@ -20,9 +33,13 @@ export class Member {
   channel: Channel | undefined;
   peer!: Peer;
   readonly #limits: CoordinatorLimits;
+  readonly #limited: (limit: string) => void;
   readonly #session: Session;
   readonly #control: ControlStream;
+  readonly #conduct: Conduct;
   #end: ChannelEnd | undefined;
+  /** It has gone too far: nothing that it says counts any more. */
+  #isCutOff = false;
   /** The id of the next channel offered to this Client; 0 is the one shared with it. */
   #nextChannel = 1;
 
@@ -34,7 +51,7 @@ export class Member {
    */
   static async admit(
     connection: Connection,
-    limits: CoordinatorLimits,
+    { limits, authorities, limited }: AdmitOptions,
     join: (member: Member, request: AuthenticateRequest) => Promise<void>,
   ): Promise<void> {
     let hello: ((control: ControlStream) => void) | undefined;
@@ -47,29 +64,21 @@ export class Member {
       },
       headerTimeoutMs: limits.pairTimeoutMs,
       maxHeaders: limits.streamsPerChannel * 4,
+      mayCarryData: () => member !== undefined && member.#end !== undefined,
       mayBeLate: (channel) => member !== undefined && channel < member.#nextChannel,
+      heard: (channel, message) => member === undefined || member.#hears(channel, message),
+      limited,
     });
     let member: Member | undefined;
     let control: ControlStream | undefined;
     try {
-      control = await inTime(first, connection, limits.authenticateTimeoutMs, "No hello came");
-      const request = await control.expect(["hello"], limits.authenticateTimeoutMs);
-      if (!request.versions.includes(protocolVersion)) {
-        throw new ConecError(
-          "version-mismatch",
-          `This Coordinator speaks version ${protocolVersion}, not ${request.versions.join(", ")}`,
-        );
-      }
-      member = new Member(session, control, limits);
-      const { id, credentials } = request;
-      const asked = {
-        requestedId: id,
-        credentials,
-        publicKey: undefined,
-        remote: connection.remote,
-        transport: connection.transport,
-      };
-      await inTime(join(member, asked), connection, limits.authenticateTimeoutMs, "The decision took too long");
+      const { authenticateTimeoutMs: timeoutMs } = limits;
+      const { remote, server, transport } = connection;
+      const heard = first.then((opened) => hearOut((control = opened), { server, authorities, timeoutMs, limited }));
+      const { id, credentials, publicKey } = await inTime(heard, connection, timeoutMs, "The Client proved no key");
+      member = new Member(session, control!, { limits, limited });
+      const asked = { requestedId: id, credentials, publicKey, remote, transport };
+      await inTime(join(member, asked), connection, timeoutMs, "There was no decision");
     } catch (thrown) {
       const error = toConecError(thrown, "refused");
       void control?.send({ type: "refuse", code: error.code, reason: reasonText(error) });
@@ -78,20 +87,27 @@ export class Member {
     }
   }
 
-  private constructor(session: Session, control: ControlStream, limits: CoordinatorLimits) {
+  private constructor(
+    session: Session,
+    control: ControlStream,
+    { limits, limited }: Pick<AdmitOptions, "limits" | "limited">,
+  ) {
     this.connection = session.connection;
     this.gone = session.connection.closed.then(ignore, ignore);
     this.#session = session;
     this.#control = control;
     this.#limits = limits;
+    this.#limited = limited;
+    this.#conduct = new Conduct(limits, performance.now());
   }
 
   /** Lets the Client in. Returns this end of the channel shared with it. */
   welcome(peer: Peer, coordinator: Peer): ChannelEnd {
     this.peer = peer;
     const limits = this.#limits;
-    const streamLimit = limits.streamsPerChannel;
-    void this.#control.send({ type: "welcome", version: protocolVersion, ...peer, coordinator, streamLimit });
+    const { streamsPerChannel: streamLimit, streamsPerClient: clientStreamLimit } = limits;
+    const { id, metadata } = peer;
+    void this.#control.send({ type: "welcome", id, metadata, coordinator, streamLimit, clientStreamLimit });
     const end = new ChannelEnd({
       path: this.#session.addPath(0, this.#control),
       end: 1,
@@ -116,9 +132,9 @@ export class Member {
    */
   async offer(offer: Omit<ControlMessageOf<"channel">, "type" | "channel">): Promise<SessionPath> {
     if (this.#session.pathCount > this.#limits.channelsPerClient) {
-      throw new ConecError("limit-exceeded", `"${this.peer.id}" has as many channels as it may have`, {
-        source: "channel",
-      });
+      this.#limited("channelsPerClient");
+      const message = `${quoted(this.peer.id)} has as many channels as it may have`;
+      throw new ConecError("limit-exceeded", message, { source: "channel" });
     }
     const channel = this.#nextChannel;
     this.#nextChannel += 1;
@@ -130,17 +146,48 @@ export class Member {
       const answer = await control.expect(["accept", "refuse"], this.#limits.acceptTimeoutMs);
       if (answer.type === "accept") return path;
       path.end();
-      this.#session.removePath(path);
       throw new ConecError(answer.code, answer.reason, { source: "channel", remote: true });
     } catch (thrown) {
       const error = toConecError(thrown, "peer-lost", { source: "channel" });
-      path?.fail(error);
-      if (error.source !== "connection" || error.code === "timeout") throw error;
-      throw new ConecError("peer-lost", `"${this.peer.id}" is gone: ${error.message}`, {
-        source: "channel",
-        cause: error,
-      });
+      path?.giveUp(error);
+      if (error.code === "timeout") this.#limited("acceptTimeoutMs");
+      if (error.source !== "connection" || error.code === "timeout" || error.code === "protocol-error") throw error;
+      const message = `${quoted(this.peer.id)} is gone: ${quoted(error.message)}`;
+      throw new ConecError("peer-lost", message, { source: "channel", cause: error });
     }
+  }
+
+  // What it does on its channels.
+
+  beginRequest(): () => void {
+    const overstepped = this.#conduct.beginRequest(performance.now());
+    if (overstepped === undefined) return () => this.#conduct.endRequest();
+    this.#limited(overstepped);
+    throw new ConecError("limit-exceeded", complaints[overstepped], { source: "channel" });
+  }
+
+  streamOpened(): void {
+    this.#judge(this.#conduct.streamOpened());
+  }
+
+  streamsOver(count: number): void {
+    this.#conduct.streamsOver(count);
+  }
+
+  channelEnded(channel: EndedChannel): void {
+    this.#judge(this.#conduct.channelEnded(channel, performance.now()));
+  }
+
+  #hears(channel: number, message: ControlMessage): boolean {
+    if (!this.#isCutOff) this.#judge(this.#conduct.message(channel, message, performance.now()));
+    return !this.#isCutOff;
+  }
+
+  #judge(overstepped: Overstepped | undefined): void {
+    if (overstepped === undefined || this.#isCutOff) return;
+    this.#isCutOff = true;
+    this.#limited(overstepped);
+    this.fail(new ConecError("limit-exceeded", complaints[overstepped], { remote: true }));
   }
 
   /** Ends the Client's connection, telling it why. */
@@ -155,21 +202,14 @@ export class Member {
   }
 }
 
-async function inTime<T>(pending: Promise<T>, connection: Connection, ms: number, message: string): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new ConecError("timeout", `${message} within ${ms} ms`)), ms);
-  });
-  const gone = connection.closed.then(() => {
-    throw new ConecError("closed", "The Client went away", { remote: true });
-  });
-  pending.catch(ignore);
-  gone.catch(ignore);
-  try {
-    return await Promise.race([pending, timeout, gone]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+/** What a Client is told that oversteps a limit. */
+const complaints: { [limit in Overstepped]: string } = {
+  requestsPerSecond: "The Client asks for too much in a second",
+  requestsAtOnce: "The Client asks for too much at once",
+  controlMessagesPerSecond: "The Client sends too many control messages",
+  abortedStreamsPerSecond: "The Client aborts too many of the streams that it opens",
+  churnedChannels: "The Client takes too many channels only to close them",
+  streamsPerClient: "The Client has too many open streams",
+};
 
 function ignore(): void {}

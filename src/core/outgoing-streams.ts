@@ -2,6 +2,7 @@ import type { ChannelLimits } from "./limits.ts";
 import type { ChannelPath } from "./channel-path.ts";
 import type { Action, ChannelState } from "./channel-state.ts";
 import { ConecError, describeReason, reasonText } from "./errors.ts";
+import type { StreamQuota } from "./stream-quota.ts";
 import { MessageSink } from "../streams/message-sink.ts";
 import { MessageWritable } from "../streams/message-writable.ts";
 import type { MessageStreamInfo } from "../streams/message-writable.ts";
@@ -11,6 +12,8 @@ export interface OutgoingStreamsOptions {
   state: ChannelState;
   path: ChannelPath;
   limits: ChannelLimits;
+  /** Shared with the other channels of this Client. */
+  quota: StreamQuota | undefined;
   /** Carries out what the state has decided. */
   apply: (actions: readonly Action[]) => void;
   /** @throws ConecError why no stream can be opened any more */
@@ -29,7 +32,7 @@ interface Outgoing {
 export class OutgoingStreams {
   readonly #options: OutgoingStreamsOptions;
   readonly #streams = new Map<number, Outgoing>();
-  readonly #creditWaiters = new Set<() => void>();
+  readonly #waiters = new Set<() => void>();
   #opened = 0;
   #sent = { messages: 0, bytes: 0 };
   #onChange: (() => void) | undefined;
@@ -53,10 +56,11 @@ export class OutgoingStreams {
   }
 
   async open(info: MessageStreamInfo, signal?: AbortSignal): Promise<MessageWritable> {
-    const { state, path, limits, apply, checkUsable } = this.#options;
+    const { state, path, limits, quota, apply, checkUsable } = this.#options;
     signal?.throwIfAborted();
     checkUsable();
-    while (!state.mayOpen) await this.#credit(signal);
+    while (!this.#mayOpen) await this.#room(signal);
+    quota?.opened();
     const { stream, actions } = state.open(info.name, info.metadata);
     const entry: Outgoing = {};
     this.#streams.set(stream, entry);
@@ -82,7 +86,7 @@ export class OutgoingStreams {
 
   /** The far end allows more streams, or none can be opened any more: whoever waits looks again. */
   wake(): void {
-    for (const wake of this.#creditWaiters) wake();
+    for (const wake of this.#waiters) wake();
   }
 
   /** The far end has received the stream whole. */
@@ -148,22 +152,32 @@ export class OutgoingStreams {
     const entry = this.#streams.get(stream);
     if (entry === undefined) return;
     this.#streams.delete(stream);
+    this.#options.quota?.over();
     this.#sent.messages += entry.sink?.counters.messages ?? 0;
     this.#sent.bytes += entry.sink?.counters.bytes ?? 0;
     this.#onChange?.();
   }
 
-  async #credit(signal?: AbortSignal): Promise<void> {
+  get #mayOpen(): boolean {
+    const { state, quota } = this.#options;
+    return state.mayOpen && (quota?.hasRoom ?? true);
+  }
+
+  /** Resolves when another stream may be opened, or it is worth a look. */
+  async #room(signal?: AbortSignal): Promise<void> {
+    const { quota } = this.#options;
     await new Promise<void>((resolve, reject) => {
       const settle = (then: () => void) => (): void => {
-        this.#creditWaiters.delete(wake);
+        this.#waiters.delete(wake);
+        quota?.waiters.delete(wake);
         signal?.removeEventListener("abort", abort);
         then();
       };
       const wake = settle(resolve);
       const abort = settle(() => reject(signal!.reason as Error));
       signal?.addEventListener("abort", abort, { once: true });
-      this.#creditWaiters.add(wake);
+      this.#waiters.add(wake);
+      quota?.waiters.add(wake);
     });
     this.#options.checkUsable();
   }

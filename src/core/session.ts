@@ -1,4 +1,4 @@
-import { ConecError, toConecError } from "./errors.ts";
+import { ConecError, reasonText, toConecError } from "./errors.ts";
 import { ControlStream } from "./control-stream.ts";
 import { PathInbox } from "./channel-path.ts";
 import type { ChannelPath, ChannelPathReceiver } from "./channel-path.ts";
@@ -8,6 +8,7 @@ import { readDataHeader } from "./data-header.ts";
 import { unrefTimeout } from "../streams/timer.ts";
 import type { BidirectionalStream, ByteReader, ByteWriter, CloseInfo, Connection } from "./transport.ts";
 import { discard } from "../streams/discard.ts";
+import { ReaderIterator } from "../streams/reader-iterator.ts";
 import { byteSource, byteTarget } from "../streams/byte-ends.ts";
 import type { ByteSource, ByteTarget } from "../streams/byte-ends.ts";
 import { encodeVarints, varintLengthFrom } from "../streams/varint.ts";
@@ -19,8 +20,14 @@ export interface SessionOptions {
   headerTimeoutMs: number;
   /** How many streams may be about to say what they are. */
   maxHeaders: number;
+  /** Whether a data stream may come yet; otherwise the connection is closed. */
+  mayCarryData: () => boolean;
   /** Whether a data stream for this unknown channel may be a late one; otherwise the connection is closed. */
   mayBeLate: (channel: number) => boolean;
+  /** A control message of a channel came. Returns whether it is to be acted upon. */
+  heard?: (channel: number, message: ControlMessage) => boolean;
+  /** A limit was reached, of this name. */
+  limited?: (limit: string) => void;
 }
 
 /** A connection that many channels share: tells streams which channel they belong to, and the other way round. */
@@ -39,7 +46,12 @@ export class Session {
 
   async openControlStream(): Promise<ControlStream> {
     const stream = await this.connection.createBidirectionalStream();
-    return new ControlStream(stream.lock?.() ?? lock(stream));
+    return new ControlStream(stream.lock?.() ?? lock(stream), undefined, this.#options.limited);
+  }
+
+  /** See {@link SessionOptions.heard}. */
+  heard(channel: number, message: ControlMessage): boolean {
+    return this.#options.heard?.(channel, message) ?? true;
   }
 
   /** From now on data streams of this channel are kept for its path. */
@@ -75,21 +87,26 @@ export class Session {
     return (info && errorOfClose(info)) ?? error;
   }
 
-  /** Ends the connection because of what the other end did. */
-  fail(error: ConecError): void {
+  /** Ends the connection because of what the other end did; `limit` is the name of the limit that it overstepped. */
+  fail(error: ConecError, limit?: string): void {
+    if (limit !== undefined) this.#options.limited?.(limit);
     this.connection.close(closeInfoOf(error));
   }
 
   async #take<T>(streams: ReadableStream<T>, handle: (stream: T) => Promise<void>): Promise<void> {
     try {
-      for await (const stream of streams) {
+      // Not over the stream itself: that came to browsers later than WebTransport did.
+      for await (const stream of new ReaderIterator(streams.getReader())) {
         if (this.#pendingHeaders >= this.#options.maxHeaders) {
-          this.fail(new ConecError("limit-exceeded", "Too many streams without a header"));
+          this.fail(new ConecError("limit-exceeded", "Too many streams without a header"), "streamsWithoutHeader");
           return;
         }
         this.#pendingHeaders += 1;
         handle(stream)
-          .catch(ignore) // the stream broke before it said what it is: nobody waits for it
+          .catch((error: unknown) => {
+            // Else the stream broke before it said what it is: nobody waits for it.
+            if (error instanceof ConecError && error.code === "protocol-error") this.fail(error);
+          })
           .finally(() => (this.#pendingHeaders -= 1));
       }
     } catch {
@@ -102,7 +119,8 @@ export class Session {
     const head = await this.#inTime(source.reader, readSome);
     if (head[0] !== 0) {
       const { reader } = source;
-      this.#options.onControlStream(new ControlStream({ reader, writer: writable.getWriter() }, head));
+      const { onControlStream, limited } = this.#options;
+      onControlStream(new ControlStream({ reader, writer: writable.getWriter() }, head, limited));
       return;
     }
     // A data stream on a transport that has no unidirectional streams.
@@ -111,6 +129,10 @@ export class Session {
   }
 
   async #dataStream(source: ByteSource): Promise<void> {
+    if (!this.#options.mayCarryData()) {
+      this.fail(new ConecError("protocol-error", "A data stream came before the Client had joined"));
+      return;
+    }
     const header = await this.#inTime(source.reader, (reader) => readDataHeader(reader, source.head));
     const path = this.#paths.get(header.channel);
     if (path !== undefined) path.deliver(header.stream, { ...source, head: header.rest });
@@ -180,17 +202,18 @@ export class SessionPath implements ChannelPath {
     this.session.removePath(this);
   }
 
-  /** Gives the channel up. */
-  fail(error: ConecError): void {
-    this.#ended = true;
-    this.#control.fail(error);
-    this.session.removePath(this);
+  /** Gives the channel up, and tells the other end why. */
+  giveUp(error: ConecError): void {
+    void this.#control.send({ type: "close", closeCode: 0, reason: reasonText(error), code: error.code });
+    this.#control.stopReading();
+    this.end();
   }
 
   /** A data stream of this channel came. */
   deliver(stream: number, source: ByteSource): void {
     if (this.#inbox.waiting >= maxWaitingStreams) {
-      this.session.fail(new ConecError("limit-exceeded", "Too many data streams for a channel that is not open yet"));
+      const error = new ConecError("limit-exceeded", "Too many data streams for a channel that is not open yet");
+      this.session.fail(error, "waitingStreams");
       return;
     }
     this.#inbox.stream(stream, source);
@@ -205,12 +228,16 @@ export class SessionPath implements ChannelPath {
         message !== undefined;
         message = await this.#control.receive()
       ) {
+        if (!this.session.heard(this.channel, message)) continue;
         const handled = this.#inbox.message(message);
         if (handled !== undefined) await handled;
+        if (message.type !== "close") continue;
+        this.#control.stopReading();
+        break;
       }
     } catch (thrown) {
       error = await this.session.explain(toConecError(thrown, "protocol-error", { source: "channel" }));
-      if (error.code === "protocol-error") this.#control.fail(error);
+      if (error.source !== "connection") this.giveUp(error);
       if (error.code === "closed") closed = await this.session.connection.closed.catch(() => undefined);
     }
     this.session.removePath(this);

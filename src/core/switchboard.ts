@@ -20,6 +20,8 @@ export interface SwitchboardOptions {
   limits: CoordinatorLimits;
   /** The Coordinator as a peer. */
   self: Peer;
+  /** A limit was reached, of this name. */
+  limited: (limit: string) => void;
   authorize: CoordinatorOptions["authorize"];
   /** For ends that are held here. */
   host: ChannelHost;
@@ -95,6 +97,7 @@ export class Switchboard {
       streamLimit: this.#options.limits.streamsPerChannel,
       drainTimeoutMs: this.#options.limits.drainTimeoutMs,
       onSendChannel: (side, via, sent) => void this.#sendOn(link, side, via, sent),
+      limited: this.#options.limited,
     });
     this.#links.add(link);
     link.closed.catch(ignore).finally(() => {
@@ -119,7 +122,7 @@ export class Switchboard {
     });
     const channel = new Channel(end, this.#options.host);
     this.#ports.set(channel, { link, side });
-    link.attach(side, inner, this.#options.self);
+    link.attach(side, inner, { peer: this.#options.self });
     return channel;
   }
 
@@ -133,7 +136,7 @@ export class Switchboard {
         (error: ConecError) => error,
       );
     }
-    link.attach(side, path, member.peer);
+    link.attach(side, path, member);
   }
 
   /** The application hands on an end that it holds. */
@@ -159,21 +162,24 @@ export class Switchboard {
   /** A Client asks that its end of `link` be handed to whoever is at the far end of its channel `via`. */
   async #sendOn(link: Link, side: Side, via: number, metadata: Metadata): Promise<void> {
     const path = link.freeze(side);
-    const from = link.peer(side);
-    if (path === undefined || from === undefined) return;
+    const holder = link.holder(side);
+    if (path === undefined || holder === undefined) return;
+    let endRequest: (() => void) | undefined;
     try {
+      endRequest = holder.beginRequest?.();
       if (link.openStreams > 0)
         throw new ConecError("streams-open", "A channel with open streams cannot be passed on", { source: "channel" });
       const to = this.#farEnd(path, via);
       const allowed = await this.#options.authorize?.({
         action: "sendChannel",
-        from,
+        from: holder.peer,
         to: to instanceof Member ? to.peer : this.#options.self,
         metadata,
       });
       if (allowed !== true) throw new ConecError("refused", "The Coordinator does not allow it");
       if (to instanceof Member) await this.#handOver(link, side, to, metadata, path);
       else if (!this.passed.open || this.passed.unread >= this.#options.limits.passedChannels) {
+        this.#options.limited("passedChannels");
         throw new ConecError("limit-exceeded", "The Coordinator takes no more channels for now");
       } else {
         path.detach(); // whatever its former holder still says is no longer said for this end
@@ -185,6 +191,8 @@ export class Switchboard {
       const error = toConecError(thrown, "refused");
       void path.send({ type: "refuse", code: error.code, reason: reasonText(error) });
       link.thaw(side, path);
+    } finally {
+      endRequest?.();
     }
   }
 

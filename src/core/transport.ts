@@ -45,6 +45,17 @@ export interface Remote {
   readonly origin?: string;
 }
 
+/** The server's certificate, as one end of a connection knows it: what a Client's proof of its key is bound to. */
+export interface ServerCertificate {
+  /**
+   * SHA-256 of the certificate (DER): at the server, of the one that it showed; at a client, of the one it met or, where it
+   * cannot see that, of those that it would have taken. Empty where nothing is known.
+   */
+  readonly certificateHashes: readonly Uint8Array[];
+  /** At the server: whether the certificate is for this host name or address. */
+  hasName?(host: string): boolean;
+}
+
 /** Figures of one connection; what a transport cannot tell is absent. */
 export interface ConnectionStats {
   /** Smoothed round-trip time in milliseconds (RFC 9002, section 5.3). */
@@ -74,6 +85,8 @@ export interface Connection {
   /** Which transport this is: `"quic"`, `"webtransport"`, `"memory"`, … */
   readonly transport: string;
   readonly remote: Remote;
+  /** Absent where there is no TLS, or it ends elsewhere. */
+  readonly server?: ServerCertificate | undefined;
   /**
    * Resolves with what was said when either end has called {@link Connection.close}; rejects with a ConecError
    * when the connection ended in any other way. Never an unhandled rejection.

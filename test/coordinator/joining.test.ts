@@ -1,13 +1,13 @@
 /** How Clients join and leave, and what a Coordinator does with those that misbehave, over every transport. */
 import { describe, expect, test } from "vitest";
 import { Client } from "../../src/index.ts";
-import type { AuthenticateRequest, BidirectionalStream, ClientOptions, Connection } from "../../src/index.ts";
+import type { AuthenticateRequest, ClientOptions, Connection } from "../../src/index.ts";
 import { encodeControlMessage } from "../../src/core/control-messages.ts";
 import type { ControlMessage } from "../../src/core/control-messages.ts";
-import { ControlStream } from "../../src/core/control-stream.ts";
 import { endMarker, headerLength, writeHeader } from "../../src/streams/framing.ts";
 import { encodeVarints } from "../../src/streams/varint.ts";
 import { collect, Hub, memoryKind, next, quicKind, rejection } from "../support/hub.ts";
+import { joinByHand } from "../support/join-by-hand.ts";
 import { message } from "../support/messages.ts";
 
 describe.each([memoryKind, quicKind])("joining over $name", (kind) => {
@@ -23,7 +23,7 @@ describe.each([memoryKind, quicKind])("joining over $name", (kind) => {
     expect(client.id).toBe("user-7");
     expect(client.coordinator.peer.id).toBe("coordinator");
     const channel = await next(hub.coordinator.incomingChannels);
-    expect(channel.peer).toEqual({ id: "user-7", metadata: { admin: true } });
+    expect(channel.peer).toEqual({ id: "user-7", metadata: { admin: true }, publicKey: client.publicKey });
     expect(hub.coordinator.clients.get("user-7")).toBe(channel);
     expect(requests).toHaveLength(1);
     expect(requests[0]).toMatchObject({ requestedId: "7", credentials: { token: "secret" }, transport: kind.name });
@@ -56,7 +56,7 @@ describe.each([memoryKind, quicKind])("joining over $name", (kind) => {
   });
 
   test("the newest Client with an id takes it over", async () => {
-    const hub = await Hub.start(kind);
+    const hub = await Hub.start(kind, { duplicateId: "newest" });
     const old = await hub.join("alice");
     const fresh = await hub.join("alice");
     expect(await rejection(old.coordinator.closed)).toMatchObject({ code: "replaced", remote: true });
@@ -94,6 +94,21 @@ describe.each([memoryKind, quicKind])("joining over $name", (kind) => {
     await Promise.all(clients.slice(0, 39).map((client) => client.close()));
     for (const { id } of clients.slice(0, 39)) await hub.coordinator.clients.get(id)?.closed;
     expect((await next(hub.coordinator.incomingChannels)).peer.id).toBe("client 39");
+    await hub.close();
+  });
+
+  test("what the Coordinator writes before the Client knows that it is in, arrives", async () => {
+    const hub = await Hub.start(kind);
+    const joined = (async () => {
+      const channel = await next(hub.coordinator.incomingChannels);
+      const writer = (await channel.createUnidirectionalStream({ name: "early" })).getWriter();
+      await writer.write(new Uint8Array(5));
+      await writer.close();
+    })();
+    const client = await hub.join("alice");
+    const readable = await next(client.coordinator.incomingUnidirectionalStreams);
+    expect((await collect(readable)).map(({ length }) => length)).toEqual([5]);
+    await joined;
     await hub.close();
   });
 
@@ -145,8 +160,9 @@ describe.each([memoryKind, quicKind])("joining over $name", (kind) => {
   });
 
   describe("a Client that misbehaves loses its connection, and nobody else notices", () => {
-    const hello: ControlMessage = { type: "hello", versions: [1], id: "eve" };
-    const cases: [name: string, misbehave: (connection: Connection) => Promise<void>][] = [
+    const hello: ControlMessage = { type: "hello", versions: [1] };
+    const join = (connection: Connection, hub: Hub) => joinByHand(connection, hub.url, "eve");
+    const cases: [name: string, misbehave: (connection: Connection, hub: Hub) => Promise<void>][] = [
       ["says nothing", async () => {}],
       ["is no conec", (connection) => sendControl(connection, new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n"))],
       ["says hello in no JSON", (connection) => sendControl(connection, frame(Uint8Array.of(0xff, 0xfe)))],
@@ -157,65 +173,65 @@ describe.each([memoryKind, quicKind])("joining over $name", (kind) => {
       ["says hello twice", (connection) => sendControl(connection, frame(hello), frame(hello))],
       [
         "opens two control streams",
-        async (connection) => {
-          await join(connection, hello);
+        async (connection, hub) => {
+          await join(connection, hub);
           await sendControl(connection, frame(hello));
         },
       ],
       ["sends data before it has joined", (connection) => sendData(connection, encodeVarints(0, 0, 2, 1))],
       [
         "uses a channel that is not there",
-        async (connection) => {
-          await join(connection, hello);
+        async (connection, hub) => {
+          await join(connection, hub);
           await sendData(connection, encodeVarints(77, 0, 2, 1));
         },
       ],
       [
         "uses an id of the other end",
-        async (connection) => {
-          await join(connection, hello);
+        async (connection, hub) => {
+          await join(connection, hub);
           await sendData(connection, encodeVarints(0, 1, 2, 1));
         },
       ],
       [
         "opens a stream out of turn",
-        async (connection) => {
-          const control = await join(connection, hello);
+        async (connection, hub) => {
+          const control = await join(connection, hub);
           await control.send({ type: "open", stream: 4, name: "", metadata: {} });
         },
       ],
       [
         "opens more streams than it may",
-        async (connection) => {
-          const control = await join(connection, hello);
+        async (connection, hub) => {
+          const control = await join(connection, hub);
           for (let i = 0; i <= 16; i++) await control.send({ type: "open", stream: i * 2, name: "", metadata: {} });
         },
       ],
       [
         "confirms what was never sent",
-        async (connection) => {
-          const control = await join(connection, hello);
+        async (connection, hub) => {
+          const control = await join(connection, hub);
           await control.send({ type: "finished", stream: 1 });
         },
       ],
       [
         "claims to be somebody else",
-        async (connection) => {
-          const control = await join(connection, hello);
+        async (connection, hub) => {
+          const control = await join(connection, hub);
           await control.send({ type: "peer", peer: { id: "alice", metadata: {} } });
         },
       ],
       [
         "sends an unknown message",
-        async (connection) => {
-          const control = await join(connection, hello);
+        async (connection, hub) => {
+          const control = await join(connection, hub);
           await control.send({ type: "frobnicate" } as unknown as ControlMessage);
         },
       ],
       [
         "sends hostile metadata",
-        async (connection) => {
-          const control = await join(connection, hello);
+        async (connection, hub) => {
+          const control = await join(connection, hub);
           await control.send({
             type: "open",
             stream: 0,
@@ -239,7 +255,7 @@ describe.each([memoryKind, quicKind])("joining over $name", (kind) => {
       const receiving = next(b.incomingUnidirectionalStreams).then(collect);
 
       const connection = await hub.transport.connect(hub.url);
-      await misbehave(connection).catch(() => {}); // the connection may be closed in the middle of it
+      await misbehave(connection, hub).catch(() => {}); // the connection may be closed in the middle of it
       await connection.closed.catch(() => {});
 
       expect((await receiving).length).toBe(200);
@@ -266,18 +282,6 @@ async function roundTrip(hub: Hub, client: Client): Promise<void> {
 async function opened(a: Client["coordinator"], b: Client["coordinator"]) {
   await a.createUnidirectionalStream();
   return await next(b.incomingUnidirectionalStreams);
-}
-
-/** Joins by hand. */
-async function join(connection: Connection, hello: ControlMessage): Promise<ControlStream> {
-  const control = new ControlStream(lock(await connection.createBidirectionalStream()));
-  void control.send(hello);
-  await control.expect(["welcome"], 5_000);
-  return control;
-}
-
-function lock({ readable, writable }: BidirectionalStream) {
-  return { reader: readable.getReader(), writer: writable.getWriter() };
 }
 
 async function sendControl(connection: Connection, ...chunks: Uint8Array[]): Promise<void> {

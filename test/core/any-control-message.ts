@@ -18,30 +18,38 @@ const metadata = fc.dictionary(
 );
 const code = fc.constantFrom(...conecErrorCodes);
 const reason = fc.string({ maxLength: 40, unit: "grapheme" });
-const peer = fc.record({ id, metadata });
+const bytes = (length: number) =>
+  fc.uint8Array({ minLength: length, maxLength: length }).map((array) => Buffer.from(array).toString("base64url"));
+const publicKey = fc.oneof(
+  bytes(32).map((key) => `ed25519:${key}`),
+  bytes(65).map((key) => `p256:${key}`),
+);
+const peer = fc.record({ id, metadata, publicKey }, { requiredKeys: ["id", "metadata"] });
 
 /** Any message that the schema allows; stream ids and counts are what `number` gives. */
 export function anyControlMessage(number: fc.Arbitrary<number> = fc.maxSafeNat()): fc.Arbitrary<ControlMessage> {
   const type = <T extends string>(value: T): fc.Arbitrary<T> => fc.constant(value);
   const ended = { stream: number, code, reason, streamErrorCode: uint32 };
+  const limit = number.map((count) => Math.max(1, count));
   const all = fc.oneof(
+    fc.record({ type: type("hello"), versions: fc.array(uint32, { minLength: 1, maxLength: 16 }) }),
+    fc.record({ type: type("challenge"), version: uint32, nonce: bytes(32) }),
     fc.record(
       {
-        type: type("hello"),
-        versions: fc.array(uint32, { minLength: 1, maxLength: 16 }),
+        type: type("identify"),
+        publicKey,
+        authority: id,
+        certificateHashes: fc.array(bytes(32), { maxLength: 16 }),
         id,
         credentials: fc.jsonValue(),
       },
-      { requiredKeys: ["type", "versions"] },
+      { requiredKeys: ["type", "publicKey", "authority", "certificateHashes"] },
     ),
-    fc.record({
-      type: type("welcome"),
-      version: uint32,
-      id,
-      metadata,
-      coordinator: peer,
-      streamLimit: number.map((limit) => Math.max(1, limit)),
-    }),
+    fc.record({ type: type("proof"), signature: bytes(64) }),
+    fc.record(
+      { type: type("welcome"), id, metadata, coordinator: peer, streamLimit: limit, clientStreamLimit: limit },
+      { requiredKeys: ["type", "id", "metadata", "coordinator", "streamLimit"] },
+    ),
     fc.record({
       type: type("channel"),
       channel: number,

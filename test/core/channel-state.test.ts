@@ -296,7 +296,10 @@ describe("the channel", () => {
 
   test.each([
     { type: "hello", versions: [1] },
-    { type: "welcome", version: 1, id: "a", metadata: {}, coordinator: { id: "c", metadata: {} }, streamLimit: 1 },
+    { type: "challenge", version: 1, nonce: "" },
+    { type: "identify", publicKey: "ed25519:", authority: "a", certificateHashes: [] },
+    { type: "proof", signature: "" },
+    { type: "welcome", id: "a", metadata: {}, coordinator: { id: "c", metadata: {} }, streamLimit: 1 },
     {
       type: "channel",
       channel: 1,

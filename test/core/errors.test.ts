@@ -4,6 +4,7 @@ import {
   ConecError,
   describeReason,
   maxReasonBytes,
+  quoted,
   reasonText,
   streamErrorCodeOf,
   toConecError,
@@ -102,6 +103,33 @@ describe("toConecError", () => {
       remote: false,
     });
     expect(toConecError(undefined, "internal")).toMatchObject({ code: "internal", message: "internal" });
+  });
+});
+
+describe("quoted", () => {
+  test.each([
+    ["alice", '"alice"'],
+    ["", '""'],
+    ["naïve 中文 😀 é", '"naïve 中文 😀 é"'],
+    ['a"b\\c', '"a\\"b\\\\c"'],
+    ["red \u001b[31m text\r\n", '"red \\u001b[31m text\\r\\n"'],
+    ["\u202egnp.exe", '"\\u{202e}gnp.exe"'],
+    ["a\u2028b\u00a0c\u200b", '"a\\u{2028}b\\u{a0}c\\u{200b}"'],
+    ["\ud800", '"\\ud800"'],
+    ["x".repeat(128), `"${"x".repeat(128)}"`],
+    ["x".repeat(129), `"${"x".repeat(128)}…"`],
+    ["ä".repeat(65), `"${"ä".repeat(64)}…"`],
+  ])("%j", (text, shown) => {
+    expect(quoted(text)).toBe(shown);
+  });
+
+  test("is one short line of printable text, whatever comes", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 400 }), (text) => {
+        expect(quoted(text)).toMatch(/^"[\p{L}\p{M}\p{N}\p{P}\p{S} ]*"$/u);
+        expect(utf8.encode(quoted(text)).length).toBeLessThanOrEqual(128 + 5);
+      }),
+    );
   });
 });
 
