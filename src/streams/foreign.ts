@@ -1,51 +1,34 @@
 /**
- * `pipeTo` for a destination that the platform's own does not take: the WritableStream of another implementation.
- * The same rules (WHATWG Streams, ReadableStreamPipeTo) on the public methods of both streams.
+ * `pipeTo` for a destination that the platform's own does not take: the WritableStream of another implementation. The
+ * platform pipes to a stream of its own, which hands everything on.
  */
 export async function pipeToForeign<T>(
   source: ReadableStream<T>,
   destination: WritableStream<T>,
-  { preventClose = false, preventAbort = false, preventCancel = false, signal }: StreamPipeOptions = {},
+  options?: StreamPipeOptions,
 ): Promise<void> {
   if (source.locked) throw new TypeError("A stream that is locked cannot be piped");
   const writer = destination.getWriter();
-  const reader = source.getReader();
-  let failure: { error: unknown } | undefined;
-  /** Rejects what is being waited for. */
-  let interrupt: (error: unknown) => void = ignore;
-  const fail = (error: unknown): void => {
-    failure ??= { error };
-    interrupt(error);
-  };
-  // Not Promise.race: that would leave something behind at a long-lived promise for every chunk.
-  const unlessFailed = <V>(pending: Promise<V>): Promise<V> =>
-    new Promise((resolve, reject) => {
-      if (failure !== undefined) reject(failure.error);
-      interrupt = reject;
-      pending.then(resolve, reject);
-    });
-  const onAbort = (): void => fail(signal!.reason);
-  if (signal?.aborted) onAbort();
-  signal?.addEventListener("abort", onAbort, { once: true });
-  writer.closed.then(() => fail(new TypeError("The destination was closed")), fail);
-  let written: Promise<void> = Promise.resolve();
+  let written: Promise<void> | undefined;
+  const handingOn = new WritableStream<T>({
+    start: (controller) => {
+      const end = (error: unknown): void => controller.error(error);
+      writer.closed.then(() => end(new TypeError("The destination was closed")), end);
+      return writer.ready;
+    },
+    write: (chunk) => {
+      written = writer.write(chunk).catch(ignore);
+      return writer.ready;
+    },
+    close: () => writer.close(),
+    abort: async (reason) => {
+      await written; // what was read before is not lost
+      await writer.abort(reason);
+    },
+  });
   try {
-    for (;;) {
-      await unlessFailed(writer.ready);
-      const result = await unlessFailed(reader.read());
-      if (result.done) break;
-      written = writer.write(result.value).catch(ignore);
-    }
-    if (!preventClose) await writer.close();
-  } catch (error) {
-    await written; // what was read before is not lost
-    const cancel = preventCancel ? undefined : reader.cancel(error).catch(ignore);
-    const abort = preventAbort ? undefined : writer.abort(error).catch(ignore);
-    await Promise.all([cancel, abort]);
-    throw error;
+    await source.pipeTo(handingOn, options);
   } finally {
-    signal?.removeEventListener("abort", onAbort);
-    reader.releaseLock();
     writer.releaseLock();
   }
 }

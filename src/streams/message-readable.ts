@@ -1,5 +1,6 @@
-import { MessageIterator, MessageReader } from "./message-reader.ts";
+import { MessageReader } from "./message-reader.ts";
 import type { MessageSource } from "./message-source.ts";
+import { ReaderIterator } from "./reader-iterator.ts";
 import type { MessageStreamInfo, Metadata } from "./message-writable.ts";
 import { pipeToForeign } from "./foreign.ts";
 
@@ -53,7 +54,7 @@ export class MessageReadable extends ReadableStream<Uint8Array<ArrayBuffer>> {
 
   /** As of any ReadableStream. */
   override values(options?: ReadableStreamIteratorOptions): ReadableStreamAsyncIterator<Uint8Array<ArrayBuffer>> {
-    return new MessageIterator(new MessageReader(this, this.#source), options);
+    return new ReaderIterator(new MessageReader(this, this.#source), options);
   }
 
   /** As of any ReadableStream. */

@@ -1,0 +1,92 @@
+/** What browsers load: how large it is, what is in it, what it needs of the platform. */
+import { build } from "esbuild";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import * as core from "../../src/index.ts";
+
+/** 20 KB. */
+const maxGzippedBytes = 20_480;
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** What a page has to load, by how it loads conec. */
+const loaded = { "conec.browser.js": "", "Client and webtransport, tree-shaken": "" };
+let folder: string;
+let shakenModules: string[];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "conec-bundle-"));
+  const built = spawnSync(process.execPath, [join(root, "scripts", "bundle.js"), folder], { encoding: "utf8" });
+  expect(built.stderr).toBe("");
+  loaded["conec.browser.js"] = readFileSync(join(folder, "conec.browser.js"), "utf8");
+
+  const { outputFiles, metafile } = await build({
+    stdin: {
+      contents: `
+        import { Client } from "./src/index.ts";
+        import { webtransport } from "./src/transports/webtransport/index.ts";
+        globalThis.connect = (url) => Client.connect(url, { transport: webtransport() });`,
+      resolveDir: root,
+    },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    platform: "browser",
+    target: "es2022",
+    metafile: true,
+    write: false,
+  });
+  loaded["Client and webtransport, tree-shaken"] = outputFiles[0]!.text;
+  const inputs = Object.entries(Object.values(metafile.outputs)[0]!.inputs);
+  shakenModules = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([file]) => file);
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe.each(Object.keys(loaded) as (keyof typeof loaded)[])("%s", (name) => {
+  test(`is less than ${maxGzippedBytes} bytes, minified and gzipped`, () => {
+    const bytes = gzipSync(loaded[name], { level: 9 }).length;
+    expect(bytes).toBeGreaterThan(10_000);
+    expect(bytes).toBeLessThan(maxGzippedBytes);
+  });
+
+  test("has nothing of Node", () => {
+    expect(loaded[name].match(/\b(Buffer|process|require|setImmediate|__dirname)\b|node:/g)).toBeNull();
+  });
+
+  // The table in src/polyfill/index.ts says from which version of a browser on conec works, and what the polyfill adds.
+  test("needs no polyfill, and nothing newer than it should", () => {
+    const newer =
+      /\b(withResolvers|toSorted|toReversed|toSpliced|findLast|findLastIndex|groupBy|fromAsync|structuredClone)\b/g;
+    expect(loaded[name].match(newer)).toBeNull();
+    expect(loaded[name].match(/AbortSignal\.(any|timeout)|ReadableStream\.from|Promise\.try|static\{/g)).toBeNull();
+    // `for await` never over a stream: over an iterator of our own.
+    expect(loaded[name].match(/for await\((?!let \w+ of new )/)).toBeNull();
+  });
+});
+
+test("a page that imports the Client does not load the Coordinator", () => {
+  expect(shakenModules).toContain("src/core/client.ts");
+  for (const module of ["coordinator", "switchboard", "link", "member", "local-path"])
+    expect(shakenModules).not.toContain(`src/core/${module}.ts`);
+});
+
+test("the bundle exports all of conec but the Coordinator, and webtransport", async () => {
+  const bundle = (await import(pathToFileURL(join(folder, "conec.browser.js")).href)) as Record<string, unknown>;
+  const names = Object.keys(core).filter((name) => name !== "Coordinator");
+  expect(Object.keys(bundle).toSorted()).toEqual([...names, "webtransport"].toSorted());
+  expect(Object.values(bundle).every((value) => typeof value === "function")).toBe(true);
+});
+
+test("the licences of what is in the bundle are beside it", () => {
+  const licenses = readFileSync(join(folder, "conec.browser.licenses.txt"), "utf8");
+  expect(licenses).toMatch(/^valibot\n[^]*MIT License[^]*Copyright/);
+});
