@@ -2,6 +2,7 @@
  * The benchmark: conec and its alternatives on the same work. See README.md beside this file.
  *
  *   npm run bench -- [--quick] [--only W1,W2] [--peers ws,tls] [--runs N]
+ *   npm run bench -- --browser [--quick] [--peers ws] [--runs N]     tabs at one or both ends, W1 only
  */
 
 import { writeFileSync } from "node:fs";
@@ -24,8 +25,14 @@ const { values: options } = parseArgs({
     only: { type: "string" },
     peers: { type: "string" },
     runs: { type: "string" },
+    browser: { type: "boolean", default: false },
   },
 });
+if (options.browser) {
+  process.once("SIGINT", () => interrupt(130));
+  const { runInBrowser } = await import("./browser/run-in-browser.js");
+  process.exit(await runInBrowser({ quick: options.quick, peers: options.peers?.split(","), runs: options.runs }));
+}
 const workloadNames = choose("--only", options.only, Object.keys(workloads));
 const allRowNames = rows.map(({ name }) => name);
 const rowNames = choose("--peers", options.peers, allRowNames);

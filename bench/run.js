@@ -18,14 +18,21 @@ export function killAll() {
 }
 
 /**
+ * What an end of a run is: a process, or something with its manners, such as a page.
+ * @typedef {Pick<Role, "onTell" | "send" | "next" | "kill"> & { name: string }} End
+ * @typedef {(name: "a" | "b", fail: (error: Error) => void) => End | Promise<End>} StartEnd
+ */
+
+/**
  * @param {import("./peers.js").Row} row
  * @param {string} workloadName
  * @param {Amount} amount
  * @param {import("./peers.js").Certificate} certificate
+ * @param {{ a?: StartEnd | undefined, b?: StartEnd | undefined }} [ends] Default: processes.
  * @returns {Promise<import("./workloads.js").Figures & { cpuA: number, cpuR: number, cpuB: number }>} The workload's
  *   figures and CPU seconds of the whole run, warm-up included. Rejects if a process failed or a check did.
  */
-export async function run(row, workloadName, amount, certificate) {
+export async function run(row, workloadName, amount, certificate, ends = {}) {
   const workload = workloads[workloadName];
   if (workload === undefined) throw new Error(`Unknown workload: ${workloadName}`);
 
@@ -36,23 +43,34 @@ export async function run(row, workloadName, amount, certificate) {
   failed.catch(() => {});
   const timer = setTimeout(() => fail(new Error(`No result within ${RUN_TIMEOUT_MS / 1000} s`)), RUN_TIMEOUT_MS);
 
-  const [r, b, a] = [new Role("r", fail), new Role("b", fail), new Role("a", fail)];
-  const all = [a, r, b];
-  /** @param {Role} role @param {number} port */
+  /** @type {End[]} */
+  const all = [];
+  /** @param {End} role */
+  const started = (role) => {
+    all.push(role);
+    return role;
+  };
+  /** @param {End} role @param {number} port */
   const start = (role, port) => {
     role.send({ type: "start", role: role.name, row: row.name, workload: workloadName, amount, port, certificate });
     return role.next("ready");
   };
-  a.onTell = (value) => b.send({ type: "told", value });
-  b.onTell = (value) => a.send({ type: "told", value });
 
+  const startProcess = (/** @type {"a" | "b"} */ name) => new Role(name, fail);
   const steps = async () => {
+    const r = started(new Role("r", fail));
+    const b = started(await (ends.b ?? startProcess)("b", fail));
+    const a = started(await (ends.a ?? startProcess)("a", fail));
+    a.onTell = (value) => b.send({ type: "told", value });
+    b.onTell = (value) => a.send({ type: "told", value });
     const { port } = await start(r, 0);
     await Promise.all([start(b, port), start(a, port)]);
     for (const role of [r, b, a]) role.send({ type: "go" });
     const [sent, received] = await Promise.all([a.next("result"), b.next("result")]);
     for (const role of all) role.send({ type: "finish" });
-    const [cpuA, cpuR, cpuB] = await Promise.all(all.map(async (role) => (await role.next("finished")).cpuSeconds));
+    const [cpuA, cpuR, cpuB] = await Promise.all(
+      [a, r, b].map(async (role) => (await role.next("finished")).cpuSeconds),
+    );
     return { ...workload.figures(sent.result, received.result, amount), cpuA, cpuR, cpuB };
   };
   try {

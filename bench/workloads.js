@@ -229,9 +229,9 @@ export function quantile(values, share) {
   return low + (high - low) * (place - Math.floor(place));
 }
 
-/** The machine's monotonic clock, which is the same in every process. */
+/** The machine's monotonic clock, which is the same in every process; in a page one of its own. */
 function nowMs() {
-  return Number(process.hrtime.bigint()) / 1e6;
+  return "process" in globalThis ? Number(process.hrtime.bigint()) / 1e6 : performance.now();
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * `npm test`: the tests on this Node, then on the current Node (test/current-node).
+ * `npm test`: the tests on this Node, then those without a browser on the current Node (test/current-node).
  * `npm test -- test/streams -t name`: what is asked for, on this Node only; the arguments are vitest's.
  *
  * The last line of the output is the sum of all runs: `N passed, N failed` and, if there are any, `, N skipped`.
@@ -26,10 +26,10 @@ const args = process.argv.slice(2);
 /** @type {{ run: string, summary: Summary }[]} */
 const results = [];
 
-await run(process.execPath, process.version);
+await run(process.execPath, process.version, args);
 if (args.length === 0) {
   const current = currentNode();
-  if ("path" in current) await run(current.path, `v${current.version}`);
+  if ("path" in current) await run(current.path, `v${current.version}`, ["--project", "node"]);
   else record(`Node v${current.version}`, missingRun(current.missing));
 }
 report();
@@ -37,12 +37,13 @@ report();
 /**
  * @param {string} node Path of the Node to run on.
  * @param {string} version
+ * @param {string[]} options Vitest's.
  */
-async function run(node, version) {
+async function run(node, version, options) {
   console.log(`\nTests on Node ${version}`);
   const folder = mkdtempSync(join(tmpdir(), "conec-test-"));
   try {
-    record(`Node ${version}`, await runVitest(node, join(folder, "summary.json")));
+    record(`Node ${version}`, await runVitest(node, options, join(folder, "summary.json")));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -52,14 +53,15 @@ async function run(node, version) {
  * Runs vitest to its end, or to its end by force.
  *
  * @param {string} node
+ * @param {string[]} options
  * @param {string} summaryPath Where scripts/vitest-summary.js writes, at the end of the last test.
  * @returns {Promise<Summary>}
  */
-async function runVitest(node, summaryPath) {
+async function runVitest(node, options, summaryPath) {
   const colors = process.stdout.isTTY || process.env["FORCE_COLOR"] ? {} : { NO_COLOR: "1" };
   const child = spawn(
     node,
-    [vitest, "run", "--reporter=default", "--reporter=./scripts/vitest-summary.js", ...args],
+    [vitest, "run", "--reporter=default", "--reporter=./scripts/vitest-summary.js", ...options],
     // A process group of its own: it can be ended with everything that the tests have started.
     {
       cwd: root,

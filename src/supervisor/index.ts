@@ -1,0 +1,3 @@
+/** `conec/supervisor`: keeps a Coordinator's process running. Node only. */
+export { supervise } from "./supervise.ts";
+export type { SuperviseOptions, Supervisor, SupervisorEvent } from "./supervise.ts";
