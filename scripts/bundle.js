@@ -4,33 +4,27 @@
  *
  *   node scripts/bundle.js [FOLDER]      FOLDER instead of dist
  */
-import { build } from "esbuild";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { rolldown } from "rolldown";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const outfile = join(process.argv[2] ?? join(root, "dist"), "conec.browser.js");
 
-const { metafile } = await build({
-  absWorkingDir: root,
-  entryPoints: ["src/browser.ts"],
-  outfile,
-  bundle: true,
-  minify: true,
+const bundle = await rolldown({ input: join(root, "src", "browser.ts"), platform: "browser" });
+const { output } = await bundle.write({
+  file: outfile,
   format: "esm",
-  platform: "browser",
-  target: "es2022",
+  minify: true,
   sourcemap: true,
-  sourcesContent: false, // src is in the package
-  metafile: true,
-  legalComments: "none",
-  banner: { js: "/*! conec, Apache-2.0. What else is in it: conec.browser.licenses.txt */" },
-  logLevel: "warning",
+  sourcemapExcludeSources: true, // src is in the package
+  postBanner: "/*! conec, Apache-2.0. What else is in it: conec.browser.licenses.txt */",
 });
+await bundle.close();
 
-const packages = Object.keys(metafile.inputs).flatMap(
-  (file) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? [],
+const packages = output[0].moduleIds.flatMap(
+  (file) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file.replaceAll("\\", "/"))?.[1] ?? [],
 );
 const licenses = [...new Set(packages)].map((name) => `${name}\n\n${licenseOf(join(root, "node_modules", name))}`);
 writeFileSync(outfile.replace(/\.js$/, ".licenses.txt"), licenses.join("\n\n"));

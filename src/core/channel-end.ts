@@ -15,6 +15,7 @@ import type { CloseInfo } from "./transport.ts";
 import type { MessageReadable } from "../streams/message-readable.ts";
 import type { MessageStreamInfo, MessageWritable, Metadata } from "../streams/message-writable.ts";
 import { unrefTimeout } from "../streams/timer.ts";
+import { ignore } from "../streams/ignore.ts";
 
 export interface ChannelEndOptions {
   path: ChannelPath;
@@ -288,5 +289,3 @@ function closedError(message: string): ConecError {
 function detachedError(): ConecError {
   return new ConecError("detached", "The channel was passed on", { source: "channel" });
 }
-
-function ignore(): void {}

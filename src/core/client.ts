@@ -21,6 +21,7 @@ import { StreamQuota } from "./stream-quota.ts";
 import { Session, SessionPath } from "./session.ts";
 import type { CloseInfo, Connection } from "./transport.ts";
 import type { JsonValue, Metadata } from "../streams/message-writable.ts";
+import { ignore } from "../streams/ignore.ts";
 
 interface ClientMakings {
   welcome: ControlMessageOf<"welcome">;
@@ -277,5 +278,3 @@ function checkCredentials(credentials: JsonValue): JsonValue {
 const maxCredentialsBytes = 16_384;
 /** Streams of the Coordinator that may be about to say what they are. */
 const maxHeaders = 4096;
-
-function ignore(): void {}

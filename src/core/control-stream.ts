@@ -4,6 +4,7 @@ import type { ControlMessage, ControlMessageOf } from "./control-messages.ts";
 import { MessageSink } from "../streams/message-sink.ts";
 import { MessageSource } from "../streams/message-source.ts";
 import type { ByteReader, ByteWriter } from "./transport.ts";
+import { ignore } from "../streams/ignore.ts";
 
 /** Control messages over one bidirectional transport stream: a message stream each way. */
 export class ControlStream {
@@ -162,5 +163,3 @@ export class ControlStream {
 
 /** A peer must read its control messages before this many bytes wait for it. */
 const maxQueuedBytes = 1_048_576;
-
-function ignore(): void {}

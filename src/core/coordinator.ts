@@ -22,6 +22,7 @@ import { checkId, checkMetadata } from "./metadata.ts";
 import { sourceOf } from "./source-of.ts";
 import { Switchboard } from "./switchboard.ts";
 import type { CloseInfo, Connection, Listener } from "./transport.ts";
+import { ignore } from "../streams/ignore.ts";
 
 /**
  * The party that everyone can reach: lets Clients in, makes channels between them and forwards what goes through.
@@ -227,7 +228,7 @@ export class Coordinator implements AsyncDisposable {
   #member(id: string): Member {
     const member = this.#members.get(id);
     if (member === undefined)
-      throw new ConecError("peer-lost", `There is no Client ${quoted(id)} here`, { source: "channel" });
+      throw new ConecError("peer-lost", `There is no Client ${quoted(String(id))} here`, { source: "channel" });
     return member;
   }
 
@@ -265,5 +266,3 @@ interface Newcomer {
 function count(counts: Record<string, number>, name: string): void {
   counts[name] = (counts[name] ?? 0) + 1;
 }
-
-function ignore(): void {}

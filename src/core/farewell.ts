@@ -5,6 +5,7 @@
 import { ConecError, conecErrorCodes, reasonText } from "./errors.ts";
 import type { ConecErrorCode } from "./errors.ts";
 import type { CloseInfo, Connection } from "./transport.ts";
+import { ignore } from "../streams/ignore.ts";
 
 /** What to close a connection with because of `error`. */
 export function closeInfoOf(error: ConecError): CloseInfo {
@@ -36,5 +37,3 @@ const closeCodes: Partial<Record<ConecErrorCode, number>> = {
 const otherErrorCode = firstErrorCode + 4;
 
 const farewellMs = 250;
-
-function ignore(): void {}

@@ -1,5 +1,6 @@
 import { ConecError } from "./errors.ts";
 import type { Connection } from "./transport.ts";
+import { ignore } from "../streams/ignore.ts";
 
 /**
  * What a Client that joins has to do, or what is done for it, in bounded time and for no longer than it is there.
@@ -27,5 +28,3 @@ export async function inTime<T>(
     clearTimeout(timer);
   }
 }
-
-function ignore(): void {}

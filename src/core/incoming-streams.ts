@@ -8,6 +8,7 @@ import { MessageSource } from "../streams/message-source.ts";
 import type { ByteSource } from "../streams/byte-ends.ts";
 import type { MessageStreamInfo } from "../streams/message-writable.ts";
 import { unrefTimeout } from "../streams/timer.ts";
+import { ignore } from "../streams/ignore.ts";
 
 export interface IncomingStreamsOptions {
   state: ChannelState;
@@ -158,5 +159,3 @@ export class IncomingStreams {
     apply(state.mark(stream, "drained"));
   }
 }
-
-function ignore(): void {}

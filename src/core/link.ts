@@ -13,6 +13,7 @@ import { discard } from "../streams/discard.ts";
 import { forward } from "../streams/forward.ts";
 import type { ByteSource } from "../streams/byte-ends.ts";
 import type { Metadata } from "../streams/message-writable.ts";
+import { ignore } from "../streams/ignore.ts";
 
 export type Side = 0 | 1;
 
@@ -317,5 +318,3 @@ function closeMessage({ closeCode, reason }: CloseInfo, error?: ConecError): Con
 export function otherSide(side: Side): Side {
   return side === 0 ? 1 : 0;
 }
-
-function ignore(): void {}

@@ -15,6 +15,7 @@ import type { LinkHolder } from "./link.ts";
 import { Session } from "./session.ts";
 import type { SessionPath } from "./session.ts";
 import type { CloseInfo, Connection } from "./transport.ts";
+import { ignore } from "../streams/ignore.ts";
 
 export interface AdmitOptions {
   limits: CoordinatorLimits;
@@ -211,5 +212,3 @@ const complaints: { [limit in Overstepped]: string } = {
   churnedChannels: "The Client takes too many channels only to close them",
   streamsPerClient: "The Client has too many open streams",
 };
-
-function ignore(): void {}

@@ -12,6 +12,7 @@ import { ReaderIterator } from "../streams/reader-iterator.ts";
 import { byteSource, byteTarget } from "../streams/byte-ends.ts";
 import type { ByteSource, ByteTarget } from "../streams/byte-ends.ts";
 import { encodeVarints, varintLengthFrom } from "../streams/varint.ts";
+import { ignore } from "../streams/ignore.ts";
 
 export interface SessionOptions {
   /** The other end opened a control stream. */
@@ -248,5 +249,3 @@ export class SessionPath implements ChannelPath {
 /** Streams that may come between the offer of a channel and its acceptance. */
 const maxWaitingStreams = 1024;
 const empty = new Uint8Array(0);
-
-function ignore(): void {}

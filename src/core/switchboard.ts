@@ -15,6 +15,7 @@ import { Member } from "./member.ts";
 import { SessionPath } from "./session.ts";
 import type { CloseInfo } from "./transport.ts";
 import type { Metadata } from "../streams/message-writable.ts";
+import { ignore } from "../streams/ignore.ts";
 
 export interface SwitchboardOptions {
   limits: CoordinatorLimits;
@@ -239,5 +240,3 @@ export class Switchboard {
     return this.#options.member(peer.id);
   }
 }
-
-function ignore(): void {}

@@ -1,3 +1,5 @@
+import { ignore } from "./ignore.ts";
+
 /**
  * `pipeTo` for a destination that the platform's own does not take: the WritableStream of another implementation. The
  * platform pipes to a stream of its own, which hands everything on.
@@ -32,5 +34,3 @@ export async function pipeToForeign<T>(
     writer.releaseLock();
   }
 }
-
-function ignore(): void {}

@@ -11,6 +11,7 @@ import { abortMarker, headerLength, writeHeader } from "./framing.ts";
 import { busyBytes, MessageBatch } from "./message-batch.ts";
 import { MicrotaskDebounce } from "./microtask-debounce.ts";
 import type { ByteWriter } from "../core/transport.ts";
+import { ignore } from "./ignore.ts";
 
 /** What a channel does when its stream's writing half ends. Each is called at most once. */
 export interface MessageSinkHooks {
@@ -118,6 +119,11 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   /** True once the program has asked for the end, though messages may still be waiting in front of it. */
   get ending(): boolean {
     return this.#ending || this.#state === "closing";
+  }
+
+  /** True once the stream has been closed and everything received. */
+  get isClosed(): boolean {
+    return this.#state === "ended" && this.#error === undefined;
   }
 
   /** The program has called `close`; {@link close} comes when what it wrote before has left. */
@@ -317,5 +323,3 @@ const maxBatchBytes = 65_536;
 const highWaterBytes = 65_536;
 /** How long an ended stream may take to leave before it is reset. */
 const lingerMs = 10_000;
-
-function ignore(): void {}

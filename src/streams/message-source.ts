@@ -6,6 +6,7 @@ import { ConecError, toConecError } from "../core/errors.ts";
 import { unrefTimeout } from "./timer.ts";
 import { FrameDecoder } from "./framing.ts";
 import type { ByteReader } from "../core/transport.ts";
+import { ignore } from "./ignore.ts";
 
 /** What a channel does when its stream's reading half ends. Each is called at most once. */
 export interface MessageSourceHooks {
@@ -251,5 +252,3 @@ const taken = new Uint8Array(0);
 const maxTakenMessages = 1024;
 /** How long the rest of an ended stream is read and thrown away before the transport is told to stop it. */
 const lingerMs = 10_000;
-
-function ignore(): void {}

@@ -1,3 +1,4 @@
+import { ConecError } from "../core/errors.ts";
 import type { MessageSink } from "./message-sink.ts";
 
 /**
@@ -14,7 +15,10 @@ export class MessageWriter extends WritableStreamDefaultWriter<Uint8Array> {
   }
 
   override write(chunk: Uint8Array): Promise<void> {
-    return !this.#released && this.#sink.takeSmall(chunk) ? taken : super.write(chunk);
+    if (!this.#released && this.#sink.takeSmall(chunk)) return taken;
+    // Node 20 takes this for a fault of its own.
+    if (this.#sink.isClosed) return Promise.reject(new ConecError("closed", "The stream was closed", { source: "stream" }));
+    return super.write(chunk);
   }
 
   override close(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { ByteWriter } from "../core/transport.ts";
+import { ignore } from "./ignore.ts";
 
 /** What an underlying sink is called with, and calls back. */
 export type SinkController = Pick<WritableStreamDefaultController, "error" | "signal">;
@@ -141,5 +142,3 @@ export class SinkWriter implements ByteWriter, SinkController {
 }
 
 const atOnce = Promise.resolve(undefined);
-
-function ignore(): void {}

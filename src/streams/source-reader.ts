@@ -1,4 +1,5 @@
 import type { ByteReader } from "../core/transport.ts";
+import { ignore } from "./ignore.ts";
 
 /** What an underlying source calls back. */
 export interface SourceController {
@@ -73,5 +74,3 @@ export class SourceReader implements ByteReader, SourceController {
     this.#settleClosed.reject(error);
   }
 }
-
-function ignore(): void {}

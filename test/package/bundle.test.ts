@@ -1,11 +1,11 @@
 /** What browsers load: how large it is, what is in it, what it needs of the platform. */
-import { build } from "esbuild";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
+import { rolldown } from "rolldown";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import * as core from "../../src/index.ts";
@@ -26,25 +26,21 @@ beforeAll(async () => {
   expect(built.stderr).toBe("");
   loaded["conec.browser.js"] = readFileSync(join(folder, "conec.browser.js"), "utf8");
 
-  const { outputFiles, metafile } = await build({
-    stdin: {
-      contents: `
-        import { Client } from "./src/index.ts";
-        import { webtransport } from "./src/transports/webtransport/index.ts";
-        globalThis.connect = (url) => Client.connect(url, { transport: webtransport() });`,
-      resolveDir: root,
-    },
-    bundle: true,
-    minify: true,
-    format: "esm",
-    platform: "browser",
-    target: "es2022",
-    metafile: true,
-    write: false,
-  });
-  loaded["Client and webtransport, tree-shaken"] = outputFiles[0]!.text;
-  const inputs = Object.entries(Object.values(metafile.outputs)[0]!.inputs);
-  shakenModules = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([file]) => file);
+  const entry = join(folder, "entry.js");
+  const source = (path: string): string => JSON.stringify(join(root, "src", path));
+  writeFileSync(
+    entry,
+    `import { Client } from ${source("index.ts")};
+     import { webtransport } from ${source("transports/webtransport/index.ts")};
+     globalThis.connect = (url) => Client.connect(url, { transport: webtransport() });`,
+  );
+  const bundle = await rolldown({ input: entry, platform: "browser" });
+  const { output } = await bundle.generate({ format: "esm", minify: true });
+  await bundle.close();
+  loaded["Client and webtransport, tree-shaken"] = output[0].code;
+  shakenModules = Object.entries(output[0].modules)
+    .filter(([, { code }]) => code !== null && code !== "")
+    .map(([file]) => file.slice(root.length).replaceAll("\\", "/"));
 });
 
 afterAll(() => {

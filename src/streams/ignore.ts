@@ -1,0 +1,2 @@
+/** For promises whose failure somebody else deals with. */
+export function ignore(): void {}
