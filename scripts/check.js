@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
  */
 const steps = [
   ["format", tool("prettier", "--check", ".")],
-  ["lock file", lockFile],
+  ["lock file", () => script("complete-lock.js", "--check")],
   ["build", cleanBuild],
   ["lint", tool("oxlint", "--type-aware", "--deny-warnings")],
   ["types", tool("tsc", "-p", "tsconfig.json")],
@@ -32,16 +32,18 @@ for (const [name, run] of steps) {
 }
 process.exitCode = failed > 0 ? 1 : 0;
 
-function lockFile() {
-  const done = spawnSync(process.execPath, [join(root, "scripts", "complete-lock.js"), "--check"], {
-    encoding: "utf8",
-  });
-  return done.status === 0 ? undefined : `${done.stdout}${done.stderr}`;
-}
-
 function cleanBuild() {
   rmSync(join(root, "dist"), { recursive: true, force: true });
-  return tool("tsc", "-p", "tsconfig.build.json")();
+  return tool("tsc", "-p", "tsconfig.build.json")() ?? script("bundle.js");
+}
+
+/**
+ * @param {string} name A file beside this one.
+ * @param {...string} args
+ */
+function script(name, ...args) {
+  const done = spawnSync(process.execPath, [join(root, "scripts", name), ...args], { encoding: "utf8" });
+  return done.status === 0 ? undefined : `${done.stdout}${done.stderr}`;
 }
 
 /**

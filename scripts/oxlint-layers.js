@@ -33,23 +33,56 @@ const layers = [
     packages: /^uint8arrays(\/|$)/,
   },
   {
+    name: "src/browser.ts",
+    files: /^src\/browser\.ts$/,
+    modules: /^src\/(core\/|streams\/|transports\/webtransport\/|index\.ts$)/,
+    packages: /^$/,
+  },
+  { name: "src/polyfill", files: /^src\/polyfill\//, modules: /^src\/(polyfill|streams)\//, packages: /^$/ },
+  {
     name: "src (entry points)",
     files: /^src\/[^/]+$/,
     modules: /^src\/(core|streams)\/|^src\/[^/]+$/,
     packages: /^web-streams-polyfill(\/|$)/,
   },
-  // The transports that run anywhere, and those for Node. Each may also import its own folder (see `check`).
+  // The transports that run anywhere, and those for Node. Each may also import its own folder; of that, what is in a folder
+  // `node` is for Node (see `check`).
   {
     name: "a portable transport",
-    files: /^src\/transports\/(memory|webtransport)\//,
-    modules: /^src\/(streams\/|core\/(errors|transport|close-info)\.ts$)/,
+    files: /^src\/transports\/(memory|webtransport|websocket(?!\/node))\//,
+    modules: /^src\/(streams\/|core\/(errors|transport|close-info|key-pair)\.ts$)/,
     packages: /^uint8arrays(\/|$)/,
+  },
+  {
+    name: "conec/websocket in Node",
+    files: /^src\/transports\/websocket\/node\//,
+    // Certificates and admission are those of QUIC.
+    modules:
+      /^src\/(streams\/|core\/(errors|transport|close-info)\.ts$|transports\/quic\/(pem|server-identity|server-certificate|token-bucket)\.ts$)/,
+    packages: /^ws$/,
+    node: true,
+  },
+  {
+    name: "conec/webtransport-server",
+    files: /^src\/transports\/webtransport-server\//,
+    // A session is the same thing at both ends, and so is a certificate.
+    modules:
+      /^src\/(streams\/|core\/(errors|transport|close-info)\.ts$|transports\/(webtransport\/|quic\/server-certificate\.ts$))/,
+    packages: /^$/,
+    node: true,
   },
   {
     name: "a transport",
     files: /^src\/transports\//,
-    modules: /^src\/(streams\/|core\/(errors|transport|close-info)\.ts$)/,
+    modules: /^src\/(streams\/|core\/(errors|transport|close-info|key-pair)\.ts$)/,
     packages: /^(?!conec(\/|$))/,
+    node: true,
+  },
+  {
+    name: "src/supervisor",
+    files: /^src\/supervisor\//,
+    modules: /^src\/(supervisor\/|core\/errors\.ts$)/,
+    packages: /^$/,
     node: true,
   },
   { name: "bench", files: /^bench\//, modules: /^bench\//, node: true },
@@ -74,8 +107,11 @@ function check(file, specifier) {
       : `${layer.name} may not import the package ${specifier}`;
   }
   const target = posix.join(posix.dirname(file), specifier);
-  const transport = /^src\/transports\/[^/]+\//.exec(file)?.[0];
-  if (transport && target.startsWith(transport)) return undefined;
+  const own = /^src\/transports\/[^/]+\//.exec(file)?.[0];
+  if (own && target.startsWith(own)) {
+    const isForNode = target.startsWith(`${own}node/`);
+    return isForNode && !layer.node ? `${layer.name} may not import ${target}, which is for Node` : undefined;
+  }
   return layer.modules?.test(target) ? undefined : `${layer.name} may not import ${target}`;
 }
 

@@ -8,7 +8,7 @@ import { ConecError } from "../core/errors.ts";
  */
 export function toBytes(chunk: unknown): Uint8Array {
   if (chunk instanceof Uint8Array) {
-    if (chunk.length === 0) orDetached(() => chunk.set(nothing));
+    orDetached(() => chunk.set(nothing));
     return chunk;
   }
   if (ArrayBuffer.isView(chunk)) return orDetached(() => viewOf(chunk));
@@ -23,9 +23,19 @@ function viewOf(chunk: ArrayBufferView): Uint8Array {
   return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
+/** Whether a view that had so many bytes has them still. */
+export function isIntact(bytes: Uint8Array, length: number): boolean {
+  try {
+    bytes.set(nothing);
+    return bytes.length === length;
+  } catch {
+    return false;
+  }
+}
+
 /**
- * The platform's call that throws for a detached buffer, and for a view that its shrunk buffer no longer holds. One that has
- * an effect: of `keys()`, whose result nobody looks at, V8 (11.3) optimizes away even the check.
+ * The platform's call that throws for a detached buffer, and for a view that its shrunk buffer no longer holds. The length
+ * does not say it: in code that has seen a buffer that can be resized, V8 of Node 20 may give that of before.
  */
 function orDetached<T>(call: () => T): T {
   try {

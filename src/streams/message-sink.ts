@@ -6,7 +6,7 @@
 import { ConecError, toConecError } from "../core/errors.ts";
 import { unrefTimeout } from "./timer.ts";
 import { borrow, giveBack } from "./buffer-pool.ts";
-import { sizeOf, toBytes } from "./bytes.ts";
+import { isIntact, sizeOf, toBytes } from "./bytes.ts";
 import { abortMarker, headerLength, writeHeader } from "./framing.ts";
 import { busyBytes, MessageBatch } from "./message-batch.ts";
 import { MicrotaskDebounce } from "./microtask-debounce.ts";
@@ -158,7 +158,11 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
       return false;
     }
     if (!(chunk instanceof Uint8Array) || chunk.length === 0 || chunk.length > this.#smallBytes) return false;
-    void this.#append(chunk);
+    try {
+      void this.#append(chunk);
+    } catch {
+      return false; // it is not what it looked like: `write` tells
+    }
     return true;
   }
 
@@ -209,13 +213,14 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
 
   /** Returns a promise when the message's memory is still needed or the transport is full. */
   #append(message: Uint8Array): void | Promise<void> {
-    this.#count(message);
     if (message.length > copiedBytes) {
+      this.#count(message);
       this.#batch.addHeader(message.length);
       this.#flush();
       return this.#writeUncopied(message);
     }
     this.#batch.add(message);
+    this.#count(message);
     if (this.#batch.size >= busyBytes) return this.#flushWhenReady();
     return this.#flushSoon.touch();
   }
@@ -232,7 +237,7 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
     } finally {
       this.#lent = undefined;
     }
-    if (message.length === length || this.#state === "ended") return;
+    if (isIntact(message, length) || this.#state === "ended") return;
     const error = new ConecError(
       "invalid-argument",
       "The buffer of a message was detached or resized before it was sent",

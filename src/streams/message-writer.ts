@@ -17,7 +17,8 @@ export class MessageWriter extends WritableStreamDefaultWriter<Uint8Array> {
   override write(chunk: Uint8Array): Promise<void> {
     if (!this.#released && this.#sink.takeSmall(chunk)) return taken;
     // Node 20 takes this for a fault of its own.
-    if (this.#sink.isClosed) return Promise.reject(new ConecError("closed", "The stream was closed", { source: "stream" }));
+    if (this.#sink.isClosed)
+      return Promise.reject(new ConecError("closed", "The stream was closed", { source: "stream" }));
     return super.write(chunk);
   }
 

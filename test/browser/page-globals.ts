@@ -1,13 +1,16 @@
 import type { Channel, Client, ConecError, MessageReadable } from "../../src/index.ts";
 import type { webtransport } from "../../src/transports/webtransport/index.ts";
+import type { serveBridge } from "./bridge-page.ts";
+import type { soak, SoakResult } from "./soak-page.ts";
 
 declare global {
-  /** In pages only: see page.js. */
+  /** In pages only: see page.ts. */
   var conec: {
     Client: typeof Client;
     ConecError: typeof ConecError;
     webtransport: typeof webtransport;
-    serveBridge: (url: string) => void;
+    serveBridge: typeof serveBridge;
+    soak: typeof soak;
   };
 
   /** What one step of a test leaves in its page for the next. */
@@ -16,8 +19,10 @@ declare global {
     channel: Channel;
     stalled: ReadableStream<Uint8Array>;
     streams: ReadableStreamDefaultReader<MessageReadable>;
+    received: number;
     accepted: number;
     stop: boolean;
     pushing: Promise<void>;
+    goOn: (seconds: number) => Promise<SoakResult>;
   };
 }

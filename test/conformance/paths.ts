@@ -1,73 +1,71 @@
-import type { Channel, ChannelLimits, ClientLimits } from "../../src/index.ts";
-import { Hub, memoryKind, next, quicKind } from "../support/hub.ts";
+import type { ChannelLimits, ClientLimits } from "../../src/index.ts";
+import { Hub, memoryKind, next, quicKind, websocketKind, webtransportHttp2Kind } from "../support/hub.ts";
 import type { TransportKind } from "../support/hub.ts";
+import { cuttable } from "./path.ts";
+import type { Path, TestChannel } from "./path.ts";
 
-/** The two ends of a channel under test. */
-export interface PathEnds {
-  a: Channel;
-  b: Channel;
-  /** Ends a's connection without a word to anyone. */
+/** Every transport whose two ends can be in this process. */
+const kinds: TransportKind[] = [memoryKind, quicKind, webtransportHttp2Kind, websocketKind];
+
+export const paths: Path[] = kinds.flatMap((kind) => [
+  direct(`${kind.name}, Client to Coordinator`, kind, joinHere),
+  relayed(`${kind.name}, Client to Client`, kind, joinHere, joinHere),
+]);
+
+/** A Client, in this process or in another. */
+export interface Party {
+  coordinator: TestChannel;
+  incomingChannels: ReadableStream<TestChannel>;
+  /** Ends its connection without a word to anyone. */
   cut: () => void;
   close: () => Promise<void>;
 }
 
-/** A way that a channel can take. */
-export interface Path {
-  name: string;
-  /** @param limits for both ends */
-  open: (limits?: Partial<ChannelLimits>) => Promise<PathEnds>;
+/** Makes a Client and has it join. */
+export type Join = (hub: Hub, id: string, limits: Partial<ClientLimits>) => Promise<Party>;
+
+export async function joinHere(hub: Hub, id: string, limits: Partial<ClientLimits>): Promise<Party> {
+  const { transport, cut } = cuttable(hub.transport);
+  const client = await hub.join(id, { limits, transport });
+  const { coordinator, incomingChannels } = client;
+  return { coordinator, incomingChannels, cut, close: () => client.close() };
 }
 
-export const paths: Path[] = [memoryKind, quicKind].flatMap((kind) => [direct(kind), relayed(kind)]);
-
 /** Client to Coordinator. */
-function direct(kind: TransportKind): Path {
+export function direct(name: string, kind: TransportKind, join: Join): Path {
   return {
-    name: `${kind.name}, Client to Coordinator`,
+    name,
     open: async (limits = {}) => {
       const hub = await Hub.start(kind, { limits });
-      const cut = cuttable(hub);
-      const client = await hub.join("alice", { limits: ends(limits), transport: cut.transport });
-      return {
-        a: client.coordinator,
-        b: await next(hub.coordinator.incomingChannels),
-        cut: cut.cut,
-        close: () => hub.close(),
+      const alice = await join(hub, "alice", ofClients(limits));
+      const close = async (): Promise<void> => {
+        await alice.close();
+        await hub.close();
       };
+      return { a: alice.coordinator, b: await next(hub.coordinator.incomingChannels), cut: alice.cut, close };
     },
   };
 }
 
 /** Client to Client, through the Coordinator. */
-function relayed(kind: TransportKind): Path {
+export function relayed(name: string, kind: TransportKind, joinAlice: Join, joinBob: Join): Path {
   return {
-    name: `${kind.name}, Client to Client`,
+    name,
     open: async (limits = {}) => {
       const hub = await Hub.start(kind, { limits });
-      const cut = cuttable(hub);
-      const alice = await hub.join("alice", { limits: ends(limits), transport: cut.transport });
-      const bob = await hub.join("bob", { limits: ends(limits) });
-      const [a, b] = await hub.link(alice, bob);
-      return { a, b, cut: cut.cut, close: () => hub.close() };
+      const alice = await joinAlice(hub, "alice", ofClients(limits));
+      const bob = await joinBob(hub, "bob", ofClients(limits));
+      await hub.coordinator.introduce("alice", "bob");
+      const close = async (): Promise<void> => {
+        await Promise.all([alice.close(), bob.close()]);
+        await hub.close();
+      };
+      return { a: await next(alice.incomingChannels), b: await next(bob.incomingChannels), cut: alice.cut, close };
     },
   };
-}
-
-/** A transport whose connection can be closed behind the Client's back. */
-function cuttable(hub: Hub) {
-  let cut = (): void => {};
-  const transport = {
-    name: hub.transport.name,
-    connect: async (...args: Parameters<typeof hub.transport.connect>) => {
-      const connection = await hub.transport.connect(...args);
-      cut = () => connection.close({ closeCode: 99, reason: "cut" });
-      return connection;
-    },
-  };
-  return { transport, cut: () => cut() };
 }
 
 /** The part of the limits that Clients have. */
-function ends({ streamsPerChannel: _, ...limits }: Partial<ChannelLimits>): Partial<ClientLimits> {
+function ofClients({ streamsPerChannel: _, ...limits }: Partial<ChannelLimits>): Partial<ClientLimits> {
   return limits;
 }

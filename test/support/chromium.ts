@@ -34,10 +34,19 @@ export function setup(project: TestProject): void {
   project.provide("chromium", { missing });
 }
 
-/** A Chromium without a window. To be closed. */
-export async function launchChromium(path: string): Promise<Browser> {
+/**
+ * A Chromium without a window. To be closed.
+ *
+ * @param options.backForwardCache as users have it; playwright switches it off by default, since it does not see when a
+ * page comes back from it
+ */
+export async function launchChromium(path: string, { backForwardCache = false } = {}): Promise<Browser> {
   const quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-  return await chromium.launch({ executablePath: path, args: ["--no-sandbox", "--disable-gpu", ...quiet] });
+  return await chromium.launch({
+    executablePath: path,
+    args: ["--no-sandbox", "--disable-gpu", ...quiet],
+    ignoreDefaultArgs: backForwardCache ? ["--disable-back-forward-cache"] : [],
+  });
 }
 
 function chromiumPath(): string | undefined {

@@ -2,6 +2,8 @@ import { Client, Coordinator } from "../../src/index.ts";
 import type { Channel, ClientOptions, CoordinatorOptions, Listener, Transport } from "../../src/index.ts";
 import * as memoryTransport from "../../src/transports/memory/index.ts";
 import * as quicTransport from "../../src/transports/quic/index.ts";
+import * as webSocketTransport from "../../src/transports/websocket/node/index.ts";
+import * as webtransportServer from "../../src/transports/webtransport-server/index.ts";
 
 /** A transport under test: how to listen, and how to dial what listens. */
 export interface TransportKind {
@@ -24,6 +26,28 @@ export const quicKind: TransportKind = {
     const listener = await quicTransport.listen({ host: "127.0.0.1", port: 0, cert, key });
     const transport = quicTransport.quic({ serverCertificateHashes: [{ algorithm: "sha-256", value: hash }] });
     return { listener, transport, url: `https://127.0.0.1:${listener.address.port}` };
+  },
+};
+
+export const websocketKind: TransportKind = {
+  name: "websocket",
+  listen: async () => {
+    const { cert, key, hash } = quicTransport.createSelfSignedCertificate({ hosts: ["localhost"] });
+    const listener = await webSocketTransport.listen({ host: "127.0.0.1", port: 0, cert, key });
+    const serverCertificateHashes = [{ algorithm: "sha-256", value: hash }];
+    const transport = webSocketTransport.websocket({ serverCertificateHashes });
+    return { listener, transport, url: `https://127.0.0.1:${listener.address.port}` };
+  },
+};
+
+/** WebTransport over HTTP/2, both ends in Node. */
+export const webtransportHttp2Kind: TransportKind = {
+  name: "webtransport over HTTP/2",
+  listen: async () => {
+    // Here, since loading it takes time that most tests need not spend.
+    const { newServer, transport } = await import("./webtransport-http2.ts");
+    const listener = await webtransportServer.listen(newServer());
+    return { listener, transport: transport(), url: `https://127.0.0.1:${listener.address.port}` };
   },
 };
 

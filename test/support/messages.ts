@@ -17,7 +17,10 @@ export function message(index: number, length: number): Uint8Array {
 
 /** Whether these are exactly the bytes of message `index`. */
 export function isMessage(bytes: Uint8Array, index: number, length: number): boolean {
-  return bytes.length === length && Buffer.compare(bytes, message(index, length)) === 0;
+  if (bytes.length !== length) return false;
+  const expected = message(index, length);
+  for (let i = 0; i < length; i++) if (bytes[i] !== expected[i]) return false;
+  return true;
 }
 
 /** A pseudo-random number from 0 up to 1 for each index, always the same. */

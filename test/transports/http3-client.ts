@@ -10,7 +10,8 @@ import { encodeFrame, frameTypes } from "../../src/transports/quic/http3/frames.
 import { decodeFieldSection, encodeFieldSection } from "../../src/transports/quic/http3/qpack.ts";
 import type { Field } from "../../src/transports/quic/http3/qpack.ts";
 import type { ReceiveStream } from "../../src/transports/quic/receive-stream.ts";
-import { defaultConnectionLimits } from "../../src/transports/quic/stream-table.ts";
+import type { SendStream } from "../../src/transports/quic/send-stream.ts";
+import { defaultConnectionLimits } from "../../src/transports/quic/connection-limits.ts";
 import { UdpEndpoint } from "../../src/transports/quic/udp-endpoint.ts";
 
 /** The fields of a request for a session. */
@@ -22,7 +23,7 @@ export const sessionRequest: Field[] = [
   [":path", "/"],
 ];
 
-/** A client with ALPN `h3` that sends whatever bytes a test gives it. */
+/** A client, with ALPN `h3` unless told otherwise, that sends whatever bytes a test gives it. */
 export class RawHttp3Client {
   readonly driver: Driver;
   /** How the connection ended. */
@@ -30,11 +31,12 @@ export class RawHttp3Client {
   readonly #endpoint: UdpEndpoint;
   readonly #events: EventEmitter;
 
-  static async connect(port: number): Promise<RawHttp3Client> {
+  /** @throws what the connection ended with before it was up */
+  static async connect(port: number, applicationProtocols = ["h3"]): Promise<RawHttp3Client> {
     const binding = await loadBinding();
     const profile = { maxDatagramBytes: 1200, idleTimeoutMs: 5000, maxStreamWindowBytes: streamWindowBytes.loopback };
     const tls = { verifyPeer: false, allowFailure: true, ca: null, key: null, cert: null };
-    const options = { ...profile, applicationProtocols: ["h3"], datagrams: true };
+    const options = { ...profile, applicationProtocols, datagrams: true };
     const engine = binding.connect(null, createEngineConfig(binding, tls, options));
     const endpoint = await UdpEndpoint.open({ family: 4, connect: { host: "127.0.0.1", port } });
     const events = new EventEmitter();
@@ -58,7 +60,13 @@ export class RawHttp3Client {
     const established = once(events, "established");
     const client = new RawHttp3Client(driver, endpoint, events);
     driver.process();
-    await established;
+    const failed = client.ended.then((end) => Promise.reject("error" in end ? end.error : new Error(end.info.reason)));
+    try {
+      await Promise.race([established, failed]);
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
     // Streams are there once the driver has finished this turn.
     await new Promise((resolve) => setImmediate(resolve));
     return client;
@@ -109,6 +117,11 @@ export class RawHttp3Client {
       const [receive] = (await once(this.#events, "stream")) as [ReceiveStream];
       if (receive.id !== 3) return receive;
     }
+  }
+
+  /** Calls back for each stream that the server opens. */
+  onStream(listener: (receive: ReceiveStream, send: SendStream | undefined) => void): void {
+    this.#events.on("stream", listener);
   }
 
   async close(): Promise<void> {

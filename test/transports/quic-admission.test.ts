@@ -1,9 +1,12 @@
 import { randomBytes, X509Certificate } from "node:crypto";
 import { describe, expect, test } from "vitest";
 
+import { AbortRate } from "../../src/transports/quic/abort-rate.ts";
 import { addressBytes, isLoopback, unmapped } from "../../src/transports/quic/address-bytes.ts";
 import { Admission, defaultAdmissionLimits } from "../../src/transports/quic/admission.ts";
+import { FalseAcknowledgements } from "../../src/transports/quic/false-acknowledgements.ts";
 import { createSelfSignedCertificate } from "../../src/transports/quic/index.ts";
+import { KeepAlive } from "../../src/transports/quic/keep-alive.ts";
 import { parseLongHeader } from "../../src/transports/quic/long-header.ts";
 import { ReceiveBudget } from "../../src/transports/quic/receive-budget.ts";
 import { createRetryToken, openRetryToken } from "../../src/transports/quic/retry-token.ts";
@@ -14,28 +17,24 @@ import {
 } from "../../src/transports/quic/stateless-reset.ts";
 
 describe("admission", () => {
-  test("lets in, asks for proof above 64 half-open, and stops at 512", () => {
-    const admission = new Admission(defaultAdmissionLimits, 0);
+  /** Asks to be let in, once, and says so if it is. */
+  function begin(admission: Admission<number>, source: string, proven: boolean, nowMs = 0, attempt = Math.random()) {
+    const decision = admission.decide(source, proven, nowMs);
+    return { decision, evicted: decision === "accept" ? admission.begin(source, attempt) : undefined };
+  }
+
+  test("lets in, asks for proof above 64 half-open, and keeps 512", () => {
+    const admission = new Admission<number>(defaultAdmissionLimits, 0);
     const decisions = { accept: 0, retry: 0, drop: 0 };
-    for (let count = 0; count < 100; count += 1) {
-      const decision = admission.decide(`source ${count}`, false, 0);
-      decisions[decision] += 1;
-      if (decision === "accept") admission.begin();
-    }
+    for (let count = 0; count < 100; count += 1) decisions[begin(admission, `source ${count}`, false).decision] += 1;
     expect(decisions).toEqual({ accept: 64, retry: 36, drop: 0 });
-    for (let count = 0; count < 500; count += 1) {
-      const decision = admission.decide("one source", true, 0);
-      decisions[decision] += 1;
-      if (decision === "accept") admission.begin();
-    }
-    expect(decisions).toEqual({ accept: 512, retry: 36, drop: 52 });
-    admission.end();
-    expect(admission.decide("one source", true, 0)).toBe("accept");
-    expect(admission.halfOpen).toBe(511);
+    for (let count = 0; count < 500; count += 1) decisions[begin(admission, "one source", true).decision] += 1;
+    expect(decisions).toEqual({ accept: 564, retry: 36, drop: 0 });
+    expect(admission.halfOpen).toBe(512);
   });
 
   test("asks a source for proof when it is in a hurry, and nobody else", () => {
-    const admission = new Admission(defaultAdmissionLimits, 0);
+    const admission = new Admission<number>(defaultAdmissionLimits, 0);
     const of = (source: string, nowMs: number) => admission.decide(source, false, nowMs);
     for (let count = 0; count < 64; count += 1) expect(of("a", 0)).toBe("accept");
     expect(of("a", 0)).toBe("retry");
@@ -46,7 +45,7 @@ describe("admission", () => {
   });
 
   test("1000 clients of one host get in within a second, and then 200 a second", () => {
-    const admission = new Admission(defaultAdmissionLimits, 0);
+    const admission = new Admission<number>(defaultAdmissionLimits, 0);
     let accepted = 0;
     for (let count = 0; count < 3000; count += 1) {
       if (admission.decide("one host", true, 0) === "accept") accepted += 1;
@@ -58,8 +57,45 @@ describe("admission", () => {
     expect(accepted).toBe(1224);
   });
 
+  test("one host that uses up what is for all does not keep others out", () => {
+    const admission = new Admission<number>(defaultAdmissionLimits, 0);
+    for (let count = 0; count < 3000; count += 1) admission.decide("one host", true, 0);
+    expect(admission.decide("one host", true, 0)).toBe("drop");
+    for (let count = 0; count < 256; count += 1) expect(admission.decide(`host ${count}`, true, 0)).toBe("accept");
+    expect(admission.decide("one more", true, 0)).toBe("drop");
+  });
+
+  test("packets with a forged source use up nothing of its owner's", () => {
+    const admission = new Admission<number>(defaultAdmissionLimits, 0);
+    for (let count = 0; count < 3000; count += 1) admission.decide("victim", false, 0);
+    for (let count = 0; count < 3000; count += 1) admission.decide("one host", true, 0);
+    expect(admission.decide("victim", true, 0)).toBe("accept");
+  });
+
+  test("the oldest handshake of the source that has the most makes room", () => {
+    const admission = new Admission<number>({ ...defaultAdmissionLimits, maxHalfOpen: 10 }, 0);
+    const evicted: (number | undefined)[] = [];
+    for (let count = 0; count < 4; count += 1) evicted.push(begin(admission, "calm", true, 0, count).evicted);
+    for (let count = 100; count < 120; count += 1) evicted.push(begin(admission, "flood", true, 0, count).evicted);
+    evicted.push(begin(admission, "late", true, 0, 200).evicted);
+    expect(evicted.filter((each) => each !== undefined)).toEqual(Array.from({ length: 15 }, (_, index) => 100 + index));
+    expect(admission.halfOpen).toBe(10);
+    admission.end("flood", 100);
+    expect(admission.halfOpen).toBe(10);
+    admission.end("flood", 119);
+    admission.end("flood", 119);
+    admission.end("nobody", 1);
+    expect(admission.halfOpen).toBe(9);
+  });
+
+  test("no handshakes at all, if that is wanted", () => {
+    const admission = new Admission<number>({ ...defaultAdmissionLimits, maxHalfOpen: 0 }, 0);
+    expect(admission.decide("a", true, 0)).toBe("drop");
+  });
+
   test("remembers a bounded number of sources", () => {
-    const admission = new Admission({ ...defaultAdmissionLimits, handshakeBurst: 1e6, handshakeBurstPerSource: 1 }, 0);
+    const limits = { ...defaultAdmissionLimits, handshakeBurst: 1e6, handshakeBurstPerSource: 1 };
+    const admission = new Admission<number>(limits, 0);
     expect(admission.decide("first", false, 0)).toBe("accept");
     expect(admission.decide("first", false, 0)).toBe("retry");
     for (let count = 0; count < 5000; count += 1) admission.decide(`source ${count}`, false, 0);
@@ -118,57 +154,203 @@ describe("stateless reset", () => {
 });
 
 describe("receive budget", () => {
-  const limits = { streamWindowBytes: 1_000_000, unreadBytes: 4_000_000 };
   const none = () => 0;
+  const create = () => new ReceiveBudget({ unreadBytes: 4_000_000 });
 
-  function received(budget: ReceiveBudget, packets: number): void {
-    for (let count = 0; count < packets; count += 1) budget.received(1350);
+  function receive(budget: ReceiveBudget, packets: number, bytes = 1350): void {
+    for (let count = 0; count < packets; count += 1) budget.received(bytes);
   }
 
-  test("honest traffic stays inside", () => {
-    const budget = new ReceiveBudget(limits);
+  test("honest traffic stays inside, with one packet in eight for nothing", () => {
+    const budget = create();
     let exceeded = 0;
     for (let count = 0; count < 100_000; count += 1) {
       budget.received(1350);
-      // One in ten is a duplicate.
-      if (count % 10 !== 0) budget.delivered(1310);
+      if (count % 8 !== 0) budget.delivered(1300);
       if (budget.isExceeded(none)) exceeded += 1;
     }
     expect(exceeded).toBe(0);
   });
 
-  test("what is delivered to nobody is not", () => {
-    const budget = new ReceiveBudget(limits);
-    received(budget, 800);
-    expect(budget.isExceeded(none)).toBe(false);
-    received(budget, 50);
+  test("64 KiB that are delivered to nobody are too much for a newcomer, 256 KiB and a fifth for others", () => {
+    const newcomer = create();
+    receive(newcomer, 50);
+    expect(newcomer.isExceeded(none)).toBe(false);
+    receive(newcomer, 1);
+    expect(newcomer.isExceeded(none)).toBe(true);
+    const other = create();
+    other.received(1_000_000);
+    other.delivered(1_000_000);
+    receive(other, 350);
+    expect(other.isExceeded(none)).toBe(false);
+    receive(other, 10);
+    expect(other.isExceeded(none)).toBe(true);
+  });
+
+  test("streams may hold their windows, all of them together so much", () => {
+    const budget = create();
+    receive(budget, 800);
+    expect(budget.isExceeded(none)).toBe(true);
+    expect(budget.isExceeded(() => 1_000_000)).toBe(false);
+    receive(budget, 2600);
+    expect(budget.isExceeded(() => 1_000_000)).toBe(true);
+    expect(budget.isExceeded(() => 1e9)).toBe(true);
+  });
+
+  test("small packets are no way around it", () => {
+    const budget = create();
+    receive(budget, 4000, 64);
     expect(budget.isExceeded(none)).toBe(true);
   });
 
-  test("a stream that nobody reads may hold its window, all of them together so much", () => {
-    const budget = new ReceiveBudget(limits);
-    received(budget, 1500);
+  test("an acknowledgement for each packet sent is none of it, but cannot be saved up for later", () => {
+    const budget = create();
+    const counts = { bytesReceived: 0, packetsReceived: 0, packetsSent: 0 };
+    const settle = (packets: number, bytes: number, sent: number) => {
+      counts.bytesReceived += packets * bytes;
+      counts.packetsReceived += packets;
+      counts.packetsSent += sent;
+      receive(budget, packets, bytes);
+      budget.settle(counts);
+    };
+    for (let round = 0; round < 100; round += 1) {
+      settle(2000, 70, 4000);
+      expect(budget.isExceeded(none)).toBe(false);
+    }
+    settle(0, 0, 1_000_000);
+    settle(100, 1350, 0);
     expect(budget.isExceeded(none)).toBe(true);
-    expect(budget.isExceeded(() => 1)).toBe(false);
-    received(budget, 2600);
-    expect(budget.isExceeded(() => 1)).toBe(true);
-    expect(budget.isExceeded(() => 1000)).toBe(true);
   });
 
-  test("small packets earn nothing", () => {
-    const budget = new ReceiveBudget(limits);
-    for (let count = 0; count < 1_000_000; count += 1) budget.received(30);
-    received(budget, 850);
+  test("what others made up or played back is not held against the peer, and no excuse for it", () => {
+    const budget = create();
+    let packets = 0;
+    const settle = () => budget.settle({ bytesReceived: packets * 1350, packetsReceived: packets, packetsSent: 0 });
+    for (let round = 0; round < 20; round += 1) {
+      receive(budget, 1000);
+      packets += 2;
+      expect(budget.isExceeded(none)).toBe(true);
+      settle();
+      expect(budget.isExceeded(none)).toBe(false);
+    }
+    receive(budget, 60);
+    packets += 60;
+    settle();
     expect(budget.isExceeded(none)).toBe(true);
   });
 
-  test("streams that were given up are taken into account", () => {
-    const budget = new ReceiveBudget(limits);
+  test("streams that were given up are taken into account, up to what was delivered in others", () => {
+    const budget = create();
+    let rounds = 0;
+    while (rounds < 100 && !budget.isExceeded(none)) {
+      receive(budget, 700);
+      budget.dropped(1_000_000);
+      rounds += 1;
+    }
+    expect(rounds).toBe(5);
     for (let count = 0; count < 100; count += 1) {
-      received(budget, 700);
+      receive(budget, 800);
+      budget.delivered(800 * 1300);
+      receive(budget, 700);
       budget.dropped(1_000_000);
       expect(budget.isExceeded(none)).toBe(false);
     }
+  });
+
+  test("a stream for each short message", () => {
+    const budget = create();
+    for (let count = 0; count < 100_000; count += 1) {
+      budget.received(70);
+      budget.opened();
+      budget.delivered(1);
+      expect(budget.isExceeded(none)).toBe(false);
+    }
+  });
+});
+
+describe("abort rate", () => {
+  test("more than 500 aborted streams in a second are too many, if they are more than half", () => {
+    const rate = new AbortRate();
+    for (let count = 0; count < 500; count += 1) expect(rate.ended(true, count)).toBe(false);
+    expect(rate.ended(true, 600)).toBe(true);
+    expect(rate.ended(true, 1000)).toBe(false);
+    const mixed = new AbortRate();
+    for (let count = 0; count < 5000; count += 1) expect(mixed.ended(count % 2 === 1, 0)).toBe(false);
+    for (let count = 0; count < 5000; count += 1) expect(mixed.ended(false, 10)).toBe(false);
+  });
+});
+
+describe("false acknowledgements", () => {
+  const mebibyte = 1024 * 1024;
+  const usual = { sentBytes: 0, cwnd: 100_000, lost: 3, rtt: 10 };
+  const large = { ...usual, cwnd: 65 * mebibyte };
+
+  /** With a peer that had such a large window that a packet was kept from it at time 0. */
+  function suspicious(rtt = 10): FalseAcknowledgements {
+    const check = new FalseAcknowledgements(() => 0.1);
+    expect(check.isToWithhold()).toBe(false);
+    expect(check.check({ ...large, rtt }, 0)).toBe(false);
+    const withheld = Array.from({ length: 20 }, () => check.isToWithhold());
+    expect(withheld.indexOf(true)).toBe(6);
+    expect(withheld.lastIndexOf(true)).toBe(6);
+    check.withheld({ ...large, rtt }, 0);
+    return check;
+  }
+
+  test("a peer that does not miss what was never sent is found out", () => {
+    const check = suspicious();
+    expect(check.check(large, 999)).toBe(false);
+    expect(check.check(large, 1000)).toBe(true);
+  });
+
+  test("a peer that misses it is asked again only when it is still suspicious", () => {
+    const check = suspicious();
+    expect(check.check({ ...large, lost: 4 }, 5000)).toBe(false);
+    expect(check.check({ ...usual, lost: 4 }, 6000)).toBe(false);
+    expect(check.isToWithhold()).toBe(false);
+    expect(check.check({ ...large, lost: 4 }, 7000)).toBe(false);
+    expect(Array.from({ length: 20 }, () => check.isToWithhold())).toContain(true);
+  });
+
+  test("a long path is given ten round trips", () => {
+    const check = suspicious(600);
+    expect(check.check(large, 5999)).toBe(false);
+    expect(check.check(large, 6000)).toBe(true);
+  });
+
+  test.each([
+    { seconds: 1, isAsked: true },
+    { seconds: 3, isAsked: false },
+  ])("128 MiB every $seconds s: asked is $isAsked", ({ seconds, isAsked }) => {
+    const check = new FalseAcknowledgements(() => 0);
+    for (let count = 0; count <= 2; count += 1) {
+      check.check({ ...usual, sentBytes: count * 128 * mebibyte }, count * seconds * 1000);
+    }
+    expect(check.isToWithhold()).toBe(isAsked);
+  });
+});
+
+describe("keep-alive", () => {
+  test("asks when nothing was heard for the interval, whatever others send", () => {
+    const keepAlive = new KeepAlive(1000, () => 0.5);
+    expect(keepAlive.dueMs).toBe(Infinity);
+    keepAlive.start(0);
+    expect(keepAlive.dueMs).toBe(1000);
+    keepAlive.heard(700);
+    expect(keepAlive.isToAsk(5, 1000)).toBe(false);
+    expect(keepAlive.dueMs).toBe(1700);
+    // Junk: the engine has taken no packet since.
+    for (let nowMs = 1000; nowMs < 1700; nowMs += 10) keepAlive.heard(nowMs);
+    expect(keepAlive.isToAsk(5, 1700)).toBe(true);
+    expect(keepAlive.dueMs).toBe(2700);
+  });
+
+  test("never asks if that is left to the other end", () => {
+    const keepAlive = new KeepAlive(undefined);
+    keepAlive.start(0);
+    expect(keepAlive.dueMs).toBe(Infinity);
+    keepAlive.start(0, 500);
+    expect(keepAlive.dueMs).toBeLessThanOrEqual(600);
   });
 });
 

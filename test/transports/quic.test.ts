@@ -11,8 +11,8 @@ import { Acceptor } from "../../src/transports/quic/acceptor.ts";
 import { defaultAdmissionLimits } from "../../src/transports/quic/admission.ts";
 import { loadBinding } from "../../src/transports/quic/binding.ts";
 import { createEngineConfig } from "../../src/transports/quic/config.ts";
+import { defaultConnectionLimits } from "../../src/transports/quic/connection-limits.ts";
 import { pathProfile } from "../../src/transports/quic/datagram-sizes.ts";
-import { defaultConnectionLimits } from "../../src/transports/quic/stream-table.ts";
 import { createSelfSignedCertificate, listen, quic } from "../../src/transports/quic/index.ts";
 import type { QuicListener, QuicListenOptions, QuicOptions } from "../../src/transports/quic/index.ts";
 import { UdpEndpoint } from "../../src/transports/quic/udp-endpoint.ts";
@@ -689,7 +689,7 @@ async function otherProtocolPort(): Promise<number> {
   const acceptor = new Acceptor({
     binding,
     endpoint,
-    profileFor: () => ({ ...profile, config }),
+    profileFor: () => ({ ...profile, config, server: { certificateHashes: [] } }),
     statelessResetKey: randomBytes(32),
     limits: { ...defaultAdmissionLimits, ...defaultConnectionLimits },
     onConnection: () => {},

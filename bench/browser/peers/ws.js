@@ -17,7 +17,9 @@ export async function connect({ role, port }) {
   if (role === "b") {
     const control = dial("control");
     // The package sends the id as bytes.
-    control.onmessage = ({ data }) => onLink(link(dial(`b/${typeof data === "string" ? data : decode(data)}`)));
+    control.addEventListener("message", ({ data }) => {
+      onLink(link(dial(`b/${typeof data === "string" ? data : decode(data)}`)));
+    });
     await opened(control);
   }
   return {
@@ -43,7 +45,7 @@ function link(socket) {
     },
     /** @param {(message: Uint8Array) => void} listener */
     onMessage(listener) {
-      socket.onmessage = ({ data }) => listener(new Uint8Array(data));
+      socket.addEventListener("message", ({ data }) => listener(new Uint8Array(data)));
     },
   };
 }
@@ -51,8 +53,8 @@ function link(socket) {
 /** @param {WebSocket} socket */
 function opened(socket) {
   return new Promise((resolve, reject) => {
-    socket.onopen = resolve;
-    socket.onerror = () => reject(new Error("The WebSocket did not open"));
+    socket.addEventListener("open", resolve);
+    socket.addEventListener("error", () => reject(new Error("The WebSocket did not open")));
   });
 }
 

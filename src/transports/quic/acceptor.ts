@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
-import type { RemoteInfo } from "node:dgram";
 
-import type { CloseInfo, Connection } from "../../core/transport.ts";
+import type { CloseInfo, Connection, ServerCertificate } from "../../core/transport.ts";
 import { addressBytes, unmapped } from "./address-bytes.ts";
 import { Admission } from "./admission.ts";
 import type { AdmissionLimits } from "./admission.ts";
@@ -10,21 +9,25 @@ import type { ApplicationProtocol } from "./application-protocol.ts";
 import { serverIdBytes } from "./binding.ts";
 import type { Binding, Engine, EngineConfig } from "./binding.ts";
 import { minDatagramBytes } from "./config.ts";
+import type { ConnectionLimits } from "./connection-limits.ts";
+import { ConnectionTable, retired } from "./connection-table.ts";
 import type { PathProfile } from "./datagram-sizes.ts";
 import { Driver } from "./driver.ts";
+import { createCounters } from "./listener-stats.ts";
+import type { QuicListenerStats } from "./listener-stats.ts";
 import { parseLongHeader } from "./long-header.ts";
 import type { LongHeader } from "./long-header.ts";
-import { createRetryToken, openRetryToken } from "./retry-token.ts";
-import { createStatelessReset, statelessResetToken, tokenAsInteger } from "./stateless-reset.ts";
-import type { ConnectionLimits } from "./stream-table.ts";
-import { TokenBucket } from "./token-bucket.ts";
-import type { UdpAddress, UdpEndpoint } from "./udp-endpoint.ts";
+import { Roaming } from "./roaming.ts";
+import { SourceIds } from "./source-ids.ts";
+import { StatelessAnswers } from "./stateless-answers.ts";
+import { statelessResetToken, tokenAsInteger } from "./stateless-reset.ts";
+import type { UdpAddress, UdpEndpoint, UdpSource } from "./udp-endpoint.ts";
 
 export interface AcceptorOptions {
   binding: Binding;
   endpoint: UdpEndpoint;
   /** The engine's configuration and what goes with it, for a client at that address. */
-  profileFor: (host: string, originalId: Uint8Array | undefined) => PathProfile & { config: EngineConfig };
+  profileFor: (host: string, originalId: Uint8Array | undefined) => ServerProfile;
   statelessResetKey: Uint8Array;
   limits: AdmissionLimits & ConnectionLimits;
   /** Of pages that may open a WebTransport session. Undefined: any. */
@@ -32,50 +35,42 @@ export interface AcceptorOptions {
   onConnection: (connection: Connection) => void;
 }
 
-export interface QuicListenerStats {
-  connections: number;
-  halfOpen: number;
-  accepted: number;
-  /** Clients that were asked to show that their address is their own. */
-  retried: number;
-  /** First packets that were not answered, by a limit or because they are malformed. */
-  dropped: number;
-  statelessResets: number;
+export interface ServerProfile extends PathProfile {
+  config: EngineConfig;
+  /** The certificate in that configuration. */
+  server: ServerCertificate;
 }
 
 interface Entry {
   readonly driver: Driver;
+  /** Where the connection was made from. */
   readonly from: UdpAddress;
   established: boolean;
 }
 
-/** Answers to what belongs to no connection: this many a second. */
-const strayAnswersPerSecond = 100;
-
 /** The server's side of a UDP socket: finds the connection that a datagram belongs to, and lets new ones in. */
 export class Acceptor {
   readonly #options: AcceptorOptions;
-  /** By connection id, in latin1: the ones that this end gave out, and the one of each client's first packet. */
-  readonly #entries = new Map<string, Entry>();
+  readonly #table = new ConnectionTable<Entry>();
   readonly #connections = new Map<Driver, () => ApplicationProtocol | undefined>();
-  readonly #admission: Admission;
-  readonly #strayAnswers: TokenBucket;
-  readonly #retryKey = randomBytes(32);
-  readonly #stats = { accepted: 0, retried: 0, dropped: 0, statelessResets: 0 };
+  readonly #admission: Admission<Entry>;
+  readonly #answers: StatelessAnswers;
+  readonly #counters = createCounters();
   #stopped = false;
 
   constructor(options: AcceptorOptions) {
     this.#options = options;
-    const nowMs = performance.now();
-    this.#admission = new Admission(options.limits, nowMs);
-    this.#strayAnswers = new TokenBucket({ perSecond: strayAnswersPerSecond, burst: strayAnswersPerSecond, nowMs });
+    this.#admission = new Admission(options.limits, performance.now());
+    this.#answers = new StatelessAnswers({ ...options, counters: this.#counters });
   }
 
   getStats(): QuicListenerStats {
-    return { connections: this.#connections.size, halfOpen: this.#admission.halfOpen, ...this.#stats };
+    const { violations, ...counters } = this.#counters;
+    const halfOpen = this.#admission.halfOpen;
+    return { connections: this.#connections.size, halfOpen, ...counters, violations: { ...violations } };
   }
 
-  receive(datagram: Buffer, from: RemoteInfo): void {
+  receive(datagram: Buffer, from: UdpSource): void {
     if (datagram.length === 0 || this.#stopped) return;
     if (((datagram[0] as number) & 0x80) === 0) this.#receiveShort(datagram, from);
     else this.#receiveLong(datagram, from);
@@ -91,60 +86,56 @@ export class Acceptor {
     }
   }
 
-  #receiveShort(datagram: Buffer, from: RemoteInfo): void {
-    const entry = this.#entries.get(datagram.toString("latin1", 1, 1 + serverIdBytes));
-    if (entry !== undefined) this.#deliver(entry, datagram, from);
-    else this.#resetStateless(datagram, from);
+  #receiveShort(datagram: Buffer, from: UdpSource): void {
+    const entry = this.#table.find(datagram.toString("latin1", 1, 1 + serverIdBytes));
+    if (entry === undefined) this.#answers.resetConnection(datagram, from);
+    else if (entry !== retired) this.#deliver(entry, datagram, from);
   }
 
-  #receiveLong(datagram: Buffer, from: RemoteInfo): void {
+  #receiveLong(datagram: Buffer, from: UdpSource): void {
     const header = parseLongHeader(datagram);
-    if (header === undefined) return;
-    const entry = this.#entries.get(header.destinationId.toString("latin1"));
+    if (header === undefined) return this.#drop();
+    const entry = this.#table.find(header.destinationId.toString("latin1"));
     if (entry !== undefined) {
-      this.#deliver(entry, datagram, from);
+      if (entry !== retired) this.#deliver(entry, datagram, from);
       return;
     }
     // A first packet must fill a datagram: else the answer could be larger than what it answers (RFC 9000, 14.1).
-    if (datagram.length < minDatagramBytes || header.version === 0) return;
-    if (!this.#options.binding.isSupportedVersion(header.version)) this.#negotiateVersion(header, from);
+    if (datagram.length < minDatagramBytes || header.version === 0) this.#drop();
+    else if (!this.#options.binding.isSupportedVersion(header.version)) this.#answers.negotiateVersion(header, from);
     else if (!header.isInitial || header.destinationId.length < 8 || !hasAcceptableSourceId(header)) this.#drop();
     else this.#welcome(header, datagram, from);
   }
 
-  #deliver(entry: Entry, datagram: Buffer, from: RemoteInfo): void {
+  #deliver(entry: Entry, datagram: Buffer, from: UdpSource): void {
     // A client may not move before its handshake is complete (RFC 9000, section 9).
     if (!entry.established && (from.port !== entry.from.port || from.address !== entry.from.host)) return;
-    entry.driver.receive(datagram);
+    entry.driver.receive(datagram, from);
   }
 
-  #welcome(header: LongHeader, datagram: Buffer, from: RemoteInfo): void {
-    const nowMs = performance.now();
+  #welcome(header: LongHeader, datagram: Buffer, from: UdpSource): void {
     const token = this.#tokenOf(datagram);
-    if (token === undefined) {
-      this.#drop();
-      return;
-    }
-    const claim = { address: `${from.address} ${from.port}`, newId: header.destinationId };
-    const originalId = token.length === 0 ? undefined : openRetryToken(this.#retryKey, token, claim, Date.now());
-    switch (this.#admission.decide(sourceOf(from.address), originalId !== undefined, nowMs)) {
+    if (token === undefined) return this.#drop();
+    const originalId = this.#answers.originalIdOf(header, token, from);
+    switch (this.#admission.decide(sourceOf(from.address), originalId !== undefined, performance.now())) {
       case "drop":
         return this.#drop();
       case "retry":
-        return this.#retry(header, from);
+        return this.#answers.retry(header, from);
       case "accept":
         return this.#accept(header, originalId, datagram, from);
     }
   }
 
-  #accept(header: LongHeader, originalId: Buffer | undefined, datagram: Buffer, from: RemoteInfo): void {
-    const { binding, endpoint, statelessResetKey, limits } = this.#options;
+  #accept(header: LongHeader, originalId: Buffer | undefined, datagram: Buffer, from: UdpSource): void {
+    const { binding, endpoint, statelessResetKey, limits, allowedOrigins, onConnection } = this.#options;
     // After a Retry the client uses the id that the Retry gave it.
     const id = originalId === undefined ? randomBytes(serverIdBytes) : Buffer.from(header.destinationId);
     if (id.length !== serverIdBytes) return this.#drop();
     const profile = this.#options.profileFor(from.address, originalId);
     const { config, datagramCandidates, maxStreamWindowBytes } = profile;
-    config.setStatelessResetToken(tokenAsInteger(statelessResetToken(statelessResetKey, id)));
+    const resetTokenOf = (each: Buffer) => tokenAsInteger(statelessResetToken(statelessResetKey, each));
+    config.setStatelessResetToken(resetTokenOf(id));
     let engine: Engine;
     try {
       engine = binding.accept(id, originalId ?? null, config);
@@ -152,43 +143,64 @@ export class Acceptor {
       // Ids so long that the transport parameters do not fit; see config.ts.
       return this.#drop();
     }
+    const counters = this.#counters;
+    const source = sourceOf(from.address);
     const peer = { host: from.address, port: from.port };
-    const keys = new Set([id.toString("latin1"), header.destinationId.toString("latin1")]);
     let protocol: ApplicationProtocol | undefined;
     const driver = new Driver({
       engine,
       endpoint,
       role: "server",
-      peer,
+      peer: new Roaming({
+        engine,
+        address: peer,
+        ids: new SourceIds({
+          engine,
+          resetTokenOf,
+          onIssued: (each) => keys.add(each.toString("latin1")),
+          onRetired: (each) => keys.retire(each.toString("latin1")),
+        }),
+        onMoved: () => (counters.addressChanges += 1),
+        onRefused: () => (counters.addressChangesRefused += 1),
+      }),
       datagramCandidates,
       streamWindowBytes: maxStreamWindowBytes,
       keepAliveIntervalMs: undefined,
+      openTimeoutMs: limits.handshakeTimeoutMs,
       limits,
       events: {
         onEstablished: () => {
           entry.established = true;
-          this.#admission.end();
-          this.#stats.accepted += 1;
-          const { allowedOrigins, onConnection } = this.#options;
+          this.#admission.end(source, entry);
+          counters.accepted += 1;
           const application = { driver, peer, profile, allowedOrigins, onConnection };
           protocol = createApplicationProtocol(engine.applicationProtocol(), application);
         },
         onStream: (receive, send) => protocol?.onStream(receive, send),
         onDatagram: (payload) => protocol?.onDatagram?.(payload),
+        onViolation: (violation) => (counters.violations[violation] += 1),
         onEnd: (end) => protocol?.onEnd(end),
         onReleased: () => {
-          if (!entry.established) this.#admission.end();
           this.#connections.delete(driver);
-          for (const key of keys) this.#entries.delete(key);
+          keys.clear();
+          if (entry.established) return;
+          this.#admission.end(source, entry);
+          counters.handshakesFailed += 1;
         },
       },
     });
     const entry: Entry = { driver, from: peer, established: false };
-    this.#admission.begin();
+    const keys = this.#table.enter(entry);
+    keys.add(id.toString("latin1"));
+    keys.add(header.destinationId.toString("latin1"));
     this.#connections.set(driver, () => protocol);
-    for (const key of keys) this.#entries.set(key, entry);
-    if (!driver.receive(datagram)) {
-      this.#stats.dropped += 1;
+    const evicted = this.#admission.begin(source, entry);
+    if (evicted !== undefined) {
+      counters.evicted += 1;
+      evicted.driver.release();
+    }
+    if (!driver.receive(datagram, from)) {
+      counters.dropped += 1;
       driver.release();
     }
   }
@@ -201,42 +213,8 @@ export class Acceptor {
     }
   }
 
-  #retry(header: LongHeader, from: RemoteInfo): void {
-    const newId = randomBytes(serverIdBytes);
-    const claim = { address: `${from.address} ${from.port}`, originalId: header.destinationId, newId };
-    const token = createRetryToken(this.#retryKey, claim, Date.now());
-    const { sourceId, destinationId, version } = header;
-    const packet = { clientSourceId: sourceId, clientDestinationId: destinationId, newSourceId: newId, token, version };
-    this.#stats.retried += 1;
-    this.#answer(from, (out) => this.#options.binding.writeRetry(packet, out));
-  }
-
-  #negotiateVersion({ sourceId, destinationId }: LongHeader, from: RemoteInfo): void {
-    if (!this.#strayAnswers.take(performance.now())) return;
-    this.#answer(from, (out) => this.#options.binding.writeVersionNegotiation(sourceId, destinationId, out));
-  }
-
-  #resetStateless(datagram: Buffer, from: RemoteInfo): void {
-    if (datagram.length <= serverIdBytes || !this.#strayAnswers.take(performance.now())) return;
-    const id = datagram.subarray(1, 1 + serverIdBytes);
-    const reset = createStatelessReset(statelessResetToken(this.#options.statelessResetKey, id), datagram.length);
-    if (reset === undefined) return;
-    this.#stats.statelessResets += 1;
-    this.#options.endpoint.sendCopy(reset, { host: from.address, port: from.port });
-  }
-
-  #answer(from: RemoteInfo, write: (out: Buffer) => number): void {
-    const out = Buffer.alloc(minDatagramBytes);
-    try {
-      const length = write(out);
-      this.#options.endpoint.sendCopy(out.subarray(0, length), { host: from.address, port: from.port });
-    } catch {
-      this.#drop();
-    }
-  }
-
   #drop(): void {
-    this.#stats.dropped += 1;
+    this.#counters.dropped += 1;
   }
 }
 

@@ -2,16 +2,21 @@ import { TokenBucket } from "./token-bucket.ts";
 
 /** What a listener spends on connections that have not proven anything yet. */
 export interface AdmissionLimits {
-  /** Handshakes under way; more are not answered. */
+  /** Handshakes under way. A new one beyond it takes the place of another, of the source that has the most. */
   maxHalfOpen: number;
   /** With more handshakes under way, a client must first show that its address is its own (Retry). */
   retryAboveHalfOpen: number;
   /** New handshakes, in all; `handshakeBurst` of them at once. */
   handshakesPerSecond: number;
   handshakeBurst: number;
-  /** From one IPv4 /24 or IPv6 /64; beyond it, a client must first show that its address is its own (Retry). */
+  /**
+   * From one IPv4 /24 or IPv6 /64; beyond it, a client must first show that its address is its own (Retry). Who stays within
+   * it is let in even while others use up `handshakesPerSecond`, up to a quarter beyond it.
+   */
   handshakesPerSecondPerSource: number;
   handshakeBurstPerSource: number;
+  /** A handshake that takes longer is given up. */
+  handshakeTimeoutMs: number;
 }
 
 export const defaultAdmissionLimits: AdmissionLimits = {
@@ -21,21 +26,36 @@ export const defaultAdmissionLimits: AdmissionLimits = {
   handshakeBurst: 1024,
   handshakesPerSecondPerSource: 10,
   handshakeBurstPerSource: 64,
+  handshakeTimeoutMs: 5000,
 };
 
 const maxSources = 4096;
 
-/** Decides what becomes of a client's first packet. Knows no clock and sends nothing. */
-export class Admission {
+/** What sources that are in no hurry have beyond what is for all, as a share of that. */
+const reserveShare = 0.25;
+
+/**
+ * Decides what becomes of a client's first packet, and who makes room for whom. Knows no clock and sends nothing.
+ * `Attempt` stands for a handshake under way.
+ */
+export class Admission<Attempt> {
   readonly #limits: AdmissionLimits;
   readonly #all: TokenBucket;
-  /** By source, least recently seen first. */
-  readonly #sources = new Map<string, TokenBucket>();
+  readonly #reserve: TokenBucket;
+  /**
+   * By source, least recently seen first. Those who have proven their address apart from those who have not: else
+   * packets with a forged source would use up what is for its owner.
+   */
+  readonly #sources = { proven: new Map<string, TokenBucket>(), unproven: new Map<string, TokenBucket>() };
+  /** By source, oldest first. */
+  readonly #attempts = new Map<string, Set<Attempt>>();
   #halfOpen = 0;
 
   constructor(limits: AdmissionLimits, nowMs: number) {
     this.#limits = limits;
-    this.#all = new TokenBucket({ perSecond: limits.handshakesPerSecond, burst: limits.handshakeBurst, nowMs });
+    const { handshakesPerSecond: perSecond, handshakeBurst: burst } = limits;
+    this.#all = new TokenBucket({ perSecond, burst, nowMs });
+    this.#reserve = new TokenBucket({ perSecond: reserveShare * perSecond, burst: reserveShare * burst, nowMs });
   }
 
   get halfOpen(): number {
@@ -44,30 +64,51 @@ export class Admission {
 
   /** `proven`: the packet carries a valid Retry token. */
   decide(source: string, proven: boolean, nowMs: number): "accept" | "retry" | "drop" {
-    if (!proven) {
-      if (this.#halfOpen >= this.#limits.retryAboveHalfOpen) return "retry";
-      if (!this.#bucketOf(source, nowMs).take(nowMs)) return "retry";
-    }
-    if (this.#halfOpen >= this.#limits.maxHalfOpen) return "drop";
-    return this.#all.take(nowMs) ? "accept" : "drop";
+    const { retryAboveHalfOpen, maxHalfOpen } = this.#limits;
+    if (!proven && this.#halfOpen >= retryAboveHalfOpen) return "retry";
+    const isInHurry = !this.#bucketOf(source, proven, nowMs).take(nowMs);
+    if (!proven && isInHurry) return "retry";
+    if (maxHalfOpen === 0) return "drop";
+    if (this.#all.take(nowMs)) return "accept";
+    return !isInHurry && this.#reserve.take(nowMs) ? "accept" : "drop";
   }
 
-  /** A handshake begins. */
-  begin(): void {
+  /** A handshake begins. Returns the one that is to be given up for it, if there are too many. */
+  begin(source: string, attempt: Attempt): Attempt | undefined {
+    const evicted = this.#halfOpen >= this.#limits.maxHalfOpen ? this.#evict() : undefined;
+    let attempts = this.#attempts.get(source);
+    if (attempts === undefined) this.#attempts.set(source, (attempts = new Set()));
+    attempts.add(attempt);
     this.#halfOpen += 1;
+    return evicted;
   }
 
   /** A handshake is complete or was given up. */
-  end(): void {
+  end(source: string, attempt: Attempt): void {
+    const attempts = this.#attempts.get(source);
+    if (attempts === undefined || !attempts.delete(attempt)) return;
     this.#halfOpen -= 1;
+    if (attempts.size === 0) this.#attempts.delete(source);
   }
 
-  #bucketOf(source: string, nowMs: number): TokenBucket {
+  /** The oldest of the source that has the most: a flood of one source crowds out itself. */
+  #evict(): Attempt | undefined {
+    let most: [string, Set<Attempt>] | undefined;
+    for (const each of this.#attempts) if (most === undefined || each[1].size > most[1].size) most = each;
+    if (most === undefined) return undefined;
+    const [source, attempts] = most;
+    const [oldest] = attempts;
+    this.end(source, oldest as Attempt);
+    return oldest;
+  }
+
+  #bucketOf(source: string, proven: boolean, nowMs: number): TokenBucket {
     const { handshakesPerSecondPerSource: perSecond, handshakeBurstPerSource: burst } = this.#limits;
-    const bucket = this.#sources.get(source) ?? new TokenBucket({ perSecond, burst, nowMs });
-    this.#sources.delete(source);
-    this.#sources.set(source, bucket);
-    if (this.#sources.size > maxSources) this.#sources.delete(this.#sources.keys().next().value as string);
+    const sources = proven ? this.#sources.proven : this.#sources.unproven;
+    const bucket = sources.get(source) ?? new TokenBucket({ perSecond, burst, nowMs });
+    sources.delete(source);
+    sources.set(source, bucket);
+    if (sources.size > maxSources) sources.delete(sources.keys().next().value as string);
     return bucket;
   }
 }

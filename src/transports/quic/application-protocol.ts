@@ -1,4 +1,4 @@
-import type { CloseInfo, Connection } from "../../core/transport.ts";
+import type { CloseInfo, Connection, ServerCertificate } from "../../core/transport.ts";
 import { isLoopback, unmapped } from "./address-bytes.ts";
 import { conecProtocol, ethernetDatagramBytes, http3Protocol, minDatagramBytes } from "./config.ts";
 import { QuicConnection } from "./connection.ts";
@@ -22,7 +22,7 @@ export interface ApplicationProtocol {
 export interface ApplicationProtocolOptions {
   driver: Driver;
   peer: UdpAddress;
-  profile: Pick<PathProfile, "datagramCandidates" | "idleTimeoutMs">;
+  profile: Pick<PathProfile, "datagramCandidates" | "idleTimeoutMs"> & { server: ServerCertificate };
   allowedOrigins: ReadonlySet<string> | undefined;
   onConnection: (connection: Connection) => void;
 }
@@ -39,9 +39,10 @@ export function createApplicationProtocol(
   { driver, peer, profile, allowedOrigins, onConnection }: ApplicationProtocolOptions,
 ): ApplicationProtocol | undefined {
   const remote = { host: unmapped(peer.host), port: peer.port };
+  const { server } = profile;
   if (name === conecProtocol) {
     let protocol: ApplicationProtocol | undefined;
-    onConnection(new QuicConnection("quic", driver, remote, (events) => (protocol = events)));
+    onConnection(new QuicConnection("quic", driver, { remote, server }, (events) => (protocol = events)));
     return protocol;
   }
   if (name !== http3Protocol) return undefined;
@@ -52,5 +53,5 @@ export function createApplicationProtocol(
     keepAliveIntervalMs: Math.min(browserKeepAliveMs, idleTimeoutMs / 3),
     datagramBytes: Math.max(minDatagramBytes, ...sizes),
   });
-  return new WebTransportServer({ driver, remote, allowedOrigins, onConnection });
+  return new WebTransportServer({ driver, remote, server, allowedOrigins, onConnection });
 }

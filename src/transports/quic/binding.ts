@@ -57,6 +57,9 @@ const pinnedLocal = { host: "127.0.0.1", port: 1 };
 const pinnedRemote = { host: "127.0.0.1", port: 2 };
 const pinnedPath = { from: pinnedRemote, to: pinnedLocal };
 
+/** See {@link Engine.streamSend}. */
+const maxUnsentBytes = 1024 * 1024;
+
 const noBytes = new Uint8Array(0);
 
 const signatureAlgorithms = [
@@ -132,6 +135,8 @@ function checkedBinding(quiche: Quiche): Binding {
  */
 export class Engine {
   readonly #native: native.Connection;
+  /** What streams have handed over since the engine last had nothing to send, less what has left. */
+  #unsentBytes = 0;
 
   constructor(connection: native.Connection) {
     this.#native = connection;
@@ -150,7 +155,12 @@ export class Engine {
   /** Writes the next packet, no longer than `out`, and returns its length; 0 when there is none. */
   send(out: Uint8Array): number {
     const sent = this.#native.send(out);
-    return sent === null ? 0 : sent[0];
+    if (sent === null) {
+      this.#unsentBytes = 0;
+      return 0;
+    }
+    this.#unsentBytes -= sent[0];
+    return sent[0];
   }
 
   /** `[length, fin]`, or null when there is nothing to read. */
@@ -158,9 +168,17 @@ export class Engine {
     return this.#native.streamRecv(id, into);
   }
 
-  /** How many bytes were taken. A FIN is only taken with the last of the bytes. */
+  /**
+   * How many bytes were taken. A FIN is only taken with the last of the bytes. By itself the engine takes as much as its
+   * congestion window allows, however large; here it is not much more than can leave in one turn of the event loop.
+   */
   streamSend(id: number, bytes: Uint8Array, fin: boolean): number {
-    return this.#native.streamSend(id, bytes, fin) ?? 0;
+    const room = maxUnsentBytes - this.#unsentBytes;
+    if (room <= 0 && bytes.length > 0) return 0;
+    const isPart = bytes.length > room;
+    const taken = this.#native.streamSend(id, isPart ? bytes.subarray(0, room) : bytes, fin && !isPart) ?? 0;
+    this.#unsentBytes += taken;
+    return taken;
   }
 
   /** Sends a FIN alone. False when it was not taken. */
@@ -252,6 +270,25 @@ export class Engine {
   /** The id that the other end gave itself: on a client, what the server's connection table is keyed by. */
   destinationId(): Uint8Array {
     return this.#native.destinationId();
+  }
+
+  /**
+   * Gives the other end one more id to use for this end, and asks it to stop using the oldest one where it holds as many
+   * as it wants. Throws when it has been asked for more than it has confirmed; see {@link sourceIds}.
+   */
+  issueSourceId(id: Uint8Array, resetToken: bigint): void {
+    assertRange("connection id", id.length, serverIdBytes, serverIdBytes);
+    this.#native.newSourceCid(id, resetToken, true);
+  }
+
+  /** How many ids the other end may still use for this end, those among them that it was asked not to use any more. */
+  sourceIds(): number {
+    return this.#native.activeSourceCids();
+  }
+
+  /** The next id that the other end has confirmed not to use any more, or null. */
+  nextRetiredSourceId(): Uint8Array | null {
+    return this.#native.retiredScidNext();
   }
 
   stats(): native.Stats {

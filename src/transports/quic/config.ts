@@ -8,8 +8,6 @@ export interface ProtocolOptions {
   idleTimeoutMs: number;
   /** See {@link streamWindowBytes}. */
   maxStreamWindowBytes: number;
-  /** See {@link maxStreams}. Default: the usual. */
-  maxStreams?: number;
   /** What is spoken over it, by preference. Default: conec alone. */
   applicationProtocols?: readonly string[];
   /** Whether DATAGRAM frames are taken (RFC 9221), which WebTransport needs. Default false. */
@@ -45,10 +43,11 @@ const connectionWindowBytes = 2 ** 40;
 
 /**
  * Streams that the other end may have open, each way: far above what is used at once, because a lost MAX_STREAMS is
- * never repeated and resets leak credit. The engine encodes its transport parameters into 128 bytes, and after a Retry
- * they hold two connection ids more: then the limit must do with two bytes, and so must that of the datagram size.
+ * never repeated and resets leak credit. But no more, because the engine takes up to 1.7 KB for each stream that the other
+ * end only names. The engine encodes its transport parameters into 128 bytes, and after a Retry they hold two connection ids
+ * more: so this limit must do with two bytes, and so must that of the datagram size.
  */
-export const maxStreams = { usual: 2 ** 28, afterRetry: 16_383 };
+export const maxStreams = 16_383;
 
 /** Datagrams that the engine keeps until they are taken, once a turn; more than these are lost. */
 const datagramQueue = 64;
@@ -72,9 +71,8 @@ export function createEngineConfig(binding: Binding, tls: TlsOptions, options: P
   config.setInitialMaxStreamDataBidiLocal(initialStreamWindowBytes);
   config.setInitialMaxStreamDataBidiRemote(initialStreamWindowBytes);
   config.setInitialMaxStreamDataUni(initialStreamWindowBytes);
-  const streams = assertRange("maxStreams", options.maxStreams ?? maxStreams.usual, 1, 2 ** 30 - 1);
-  config.setInitialMaxStreamsBidi(streams);
-  config.setInitialMaxStreamsUni(streams);
+  config.setInitialMaxStreamsBidi(maxStreams);
+  config.setInitialMaxStreamsUni(maxStreams);
   config.setMaxConnectionWindow(connectionWindowBytes);
   config.setMaxStreamWindow(
     assertRange("stream window", options.maxStreamWindowBytes, initialStreamWindowBytes, 2 ** 32),

@@ -8,6 +8,7 @@ import type {
   Connection,
   ConnectionStats,
   Remote,
+  ServerCertificate,
 } from "../../core/transport.ts";
 import type { ConnectionEnd } from "./connection-end.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
@@ -16,6 +17,7 @@ import { IncomingQueue } from "./incoming-queue.ts";
 export class QuicConnection implements Connection {
   readonly transport: string;
   readonly remote: Remote;
+  readonly server: ServerCertificate | undefined;
   readonly closed: Promise<CloseInfo>;
   readonly #carrier: Carrier;
   readonly #bidirectional = new IncomingQueue<BidirectionalStream>(({ readable, writable }) => {
@@ -32,10 +34,16 @@ export class QuicConnection implements Connection {
   #rejectClosed!: (error: ConecError) => void;
 
   /** `connectEvents` is given what is to be called for the carrier's events. */
-  constructor(transport: string, carrier: Carrier, remote: Remote, connectEvents: (events: ConnectionEvents) => void) {
+  constructor(
+    transport: string,
+    carrier: Carrier,
+    { remote, server }: Pick<Connection, "remote" | "server">,
+    connectEvents: (events: ConnectionEvents) => void,
+  ) {
     this.transport = transport;
     this.#carrier = carrier;
     this.remote = remote;
+    this.server = server;
     this.closed = new Promise((resolve, reject) => {
       this.#resolveClosed = resolve;
       this.#rejectClosed = reject;

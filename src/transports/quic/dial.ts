@@ -1,13 +1,16 @@
+import { X509Certificate } from "node:crypto";
+
 import { ConecError } from "../../core/errors.ts";
 import type { Binding, Engine, EngineConfig } from "./binding.ts";
 import { conecProtocol } from "./config.ts";
+import type { ConnectionEnd } from "./connection-end.ts";
+import { defaultConnectionLimits } from "./connection-limits.ts";
 import { QuicConnection } from "./connection.ts";
 import type { ConnectionEvents } from "./connection.ts";
-import type { ConnectionEnd } from "./connection-end.ts";
 import type { PathProfile } from "./datagram-sizes.ts";
 import { Driver } from "./driver.ts";
+import { serverCertificate } from "./server-certificate.ts";
 import type { ServerIdentity } from "./server-identity.ts";
-import { defaultConnectionLimits } from "./stream-table.ts";
 import { UdpEndpoint } from "./udp-endpoint.ts";
 import type { UdpAddress } from "./udp-endpoint.ts";
 
@@ -67,7 +70,10 @@ export async function dial(options: DialOptions): Promise<QuicConnection> {
           identity.verify(certificates, host);
           connected = true;
           signal.removeEventListener("abort", onAbort);
-          const known = { host: remote.host, port: remote.port, certificates };
+          const known = {
+            remote: { host: remote.host, port: remote.port, certificates },
+            server: serverCertificate(new X509Certificate(certificates[0]!)),
+          };
           resolve(new QuicConnection("quic", driver, known, (wanted) => (events = wanted)));
         },
         onStream: (receive, send) => events?.onStream(receive, send),

@@ -2,28 +2,37 @@ import { ConecError, toConecError } from "../../core/errors.ts";
 import type { CloseInfo, ConnectionStats } from "../../core/transport.ts";
 import { serverIdBytes } from "./binding.ts";
 import type { Engine } from "./binding.ts";
+import { minDatagramBytes } from "./config.ts";
 import { endOf, streamErrorOf } from "./connection-end.ts";
 import type { ConnectionEnd } from "./connection-end.ts";
+import type { ConnectionLimits } from "./connection-limits.ts";
+import type { StreamProblem } from "./incoming-streams.ts";
+import { KeepAlive } from "./keep-alive.ts";
 import { pathProbeFirstByte } from "./path-probe.ts";
 import { PathProber } from "./path-prober.ts";
 import type { ReceiveStream } from "./receive-stream.ts";
+import type { Roaming } from "./roaming.ts";
 import type { SendStream } from "./send-stream.ts";
+import { SentPackets } from "./sent-packets.ts";
 import { StreamTable } from "./stream-table.ts";
-import type { ConnectionLimits, StreamTableOwner } from "./stream-table.ts";
-import type { TurnTaker, UdpAddress, UdpEndpoint } from "./udp-endpoint.ts";
+import type { StreamTableOwner } from "./stream-table.ts";
+import type { TurnTaker, UdpEndpoint, UdpSource } from "./udp-endpoint.ts";
+import type { Violation } from "./violation.ts";
 
 export interface DriverOptions {
   engine: Engine;
   endpoint: UdpEndpoint;
   role: "client" | "server";
   /** Undefined on a connected socket. */
-  peer: UdpAddress | undefined;
+  peer: Roaming | undefined;
   /** Datagram sizes that may be tried on this path, above 1200. */
   datagramCandidates: readonly number[];
   /** How far the engine lets the window of a stream grow. */
   streamWindowBytes: number;
   /** Undefined: this end leaves it to the other one. */
   keepAliveIntervalMs: number | undefined;
+  /** How long the handshake may take. Default: as long as something is heard. */
+  openTimeoutMs?: number;
   limits: ConnectionLimits;
   events: DriverEvents;
 }
@@ -35,6 +44,8 @@ export interface DriverEvents {
   onStream(receive: ReceiveStream, send: SendStream | undefined): void;
   /** An unreliable datagram came in (RFC 9221). Without a taker it is thrown away. */
   onDatagram?(payload: Uint8Array): void;
+  /** The connection is about to be closed for what the other end did. */
+  onViolation?(violation: Violation): void;
   /** Once; every stream has failed by then. */
   onEnd(end: ConnectionEnd): void;
   /** Once, after `onEnd`: nothing is sent or expected any more. */
@@ -44,13 +55,19 @@ export interface DriverEvents {
 /** After a close the engine answers what is still under way (RFC 9000, section 10.2), but no longer than this. */
 const drainMs = 1000;
 
-const maxCongestionWindowBytes = 64 * 1024 * 1024;
-const packetsPerWindowCheck = 4096;
-
 /** RFC 9000, section 20.1. */
+const noError = 0x00;
 const protocolViolation = 0x0a;
+const aeadLimitReached = 0x0f;
+const firstTlsAlert = 0x100;
+const lastTlsAlert = 0x1ff;
+
+/** No packet worth sending is smaller. */
+const leastPacketBytes = 64;
 
 /**
+ * (Longer than other files: the order of work in a turn is understood only in one piece.)
+ *
  * Drives one engine connection: hands it datagrams, has its streams moved once a turn, sends its packets, and keeps its
  * time. {@link QuicConnection} is what users see of it.
  */
@@ -59,20 +76,19 @@ export class Driver implements TurnTaker, StreamTableOwner {
   readonly streams: StreamTable;
   readonly #engine: Engine;
   readonly #endpoint: UdpEndpoint;
-  readonly #peer: UdpAddress | undefined;
+  readonly #peer: Roaming | undefined;
   readonly #events: DriverEvents;
   readonly #prober: PathProber;
-  #keepAliveIntervalMs: number;
+  readonly #sentPackets: SentPackets;
+  readonly #keepAlive: KeepAlive;
   #state: "opening" | "open" | "ended" | "released" = "opening";
   /** Whether a datagram has come in since the last turn. */
   #heard = false;
-  #packetsToCheck = packetsPerWindowCheck;
 
   #timer: NodeJS.Timeout | undefined;
   #timerDueMs = Infinity;
   #engineDueMs = Infinity;
-  #keepAliveDueMs = Infinity;
-  #releaseDueMs = Infinity;
+  #releaseDueMs: number;
 
   constructor(options: DriverOptions) {
     const { engine, endpoint, peer, streamWindowBytes, limits } = options;
@@ -81,24 +97,41 @@ export class Driver implements TurnTaker, StreamTableOwner {
     this.#endpoint = endpoint;
     this.#peer = peer;
     this.#events = options.events;
-    this.#keepAliveIntervalMs = options.keepAliveIntervalMs ?? Infinity;
+    this.#keepAlive = new KeepAlive(options.keepAliveIntervalMs);
+    this.#releaseDueMs = this.nowMs + (options.openTimeoutMs ?? Infinity);
+    this.#sentPackets = new SentPackets(engine, limits.maxBytesSent);
     this.streams = new StreamTable({ engine, isServer, streamWindowBytes, limits, connection: this });
     this.#prober = new PathProber({
       candidates: options.datagramCandidates,
       ownIdBytes: isServer ? serverIdBytes : 0,
       peersId: () => (isServer ? new Uint8Array(0) : engine.destinationId()),
       rttMs: () => engine.pathStats()?.rtt ?? 0,
-      send: (datagram) => endpoint.sendCopy(datagram, peer),
+      send: (datagram) => endpoint.sendCopy(datagram, peer?.current),
     });
   }
 
-  /** Takes a datagram of this connection. False when it is of no use and the engine has given up. */
-  receive(datagram: Buffer): boolean {
+  /**
+   * Takes a datagram of this connection. False when it is of no use and the engine has given up.
+   *
+   * @param from where it came from; undefined on a connected socket
+   */
+  receive(datagram: Buffer, from?: UdpSource): boolean {
     if (this.#state === "released") return false;
+    const peer = this.#peer;
+    const isUsual = from === undefined || peer === undefined || peer.isUsual(from.address, from.port);
     if (datagram[0] === pathProbeFirstByte) {
-      if (this.#state === "open") this.#prober.receive(datagram, performance.now());
+      if (this.#state === "open" && isUsual) this.#prober.receive(datagram, performance.now());
       return true;
     }
+    if (isUsual || this.#state !== "open") return this.#take(datagram);
+    const { current } = peer;
+    const source = { host: from.address, port: from.port };
+    const taken = peer.receive(datagram, source, performance.now(), (each) => this.#take(each));
+    if (peer.current !== current) this.#prober.restart();
+    return taken;
+  }
+
+  #take(datagram: Buffer): boolean {
     this.streams.received(datagram.length);
     this.#heard = true;
     this.#endpoint.processLater(this);
@@ -116,10 +149,13 @@ export class Driver implements TurnTaker, StreamTableOwner {
     this.nowMs = performance.now();
     if (this.#state === "opening" && this.#engine.isEstablished()) this.#establish();
     if (this.#heard) this.#takeDatagrams();
-    if (this.#state === "open") this.streams.process(this.#heard);
-    if (this.#heard) this.#keepAliveDueMs = this.#nextKeepAlive();
+    if (this.#state === "open") {
+      this.#peer?.process();
+      this.streams.process(this.#heard);
+    }
+    if (this.#heard) this.#keepAlive.heard(this.nowMs);
     this.#heard = false;
-    if (this.#engine.isDraining()) this.#end(endOf(this.#engine));
+    if (this.#engine.isDraining()) this.#endByEngine();
     this.acknowledgeSoon();
   }
 
@@ -128,11 +164,17 @@ export class Driver implements TurnTaker, StreamTableOwner {
     this.nowMs = performance.now();
     this.streams.handOver();
     for (;;) {
-      const buffer = this.#endpoint.packetBuffer(this.#prober.datagramBytes);
+      const bytes = this.#packetBytes();
+      if (bytes < leastPacketBytes) break;
+      const buffer = this.#endpoint.packetBuffer(bytes);
       const length = this.#buildPacket(buffer);
       if (length === 0) break;
-      if (length === buffer.length && this.#state === "open") this.#prober.onFullDatagram(this.nowMs);
-      if (!this.#endpoint.transmit(length, this.#peer)) return false;
+      if (length === buffer.length && this.#state === "open") {
+        this.#prober.onFullDatagram(this.nowMs);
+        if (this.#sentPackets.isToWithhold(this.nowMs)) continue;
+      }
+      this.#peer?.sent(length);
+      if (!this.#endpoint.transmit(length, this.#peer?.target)) return false;
     }
     this.armTimer();
     return true;
@@ -140,9 +182,12 @@ export class Driver implements TurnTaker, StreamTableOwner {
 
   /** For an other end that asks for no sign of life itself, and does not answer conec's probes of the path. */
   adapt({ keepAliveIntervalMs, datagramBytes }: { keepAliveIntervalMs: number; datagramBytes: number }): void {
-    this.#keepAliveIntervalMs = keepAliveIntervalMs;
-    this.#keepAliveDueMs = this.#nextKeepAlive();
+    this.#keepAlive.start(this.nowMs, keepAliveIntervalMs);
     this.#prober.fix(datagramBytes);
+  }
+
+  processSoon(): void {
+    this.#endpoint.processLater(this);
   }
 
   flushSoon(): void {
@@ -181,7 +226,7 @@ export class Driver implements TurnTaker, StreamTableOwner {
   /** Forgets everything at once, with nothing more said to the other end. */
   release(): void {
     if (this.#state === "released") return;
-    if (this.#state !== "ended") this.#end(endOf(this.#engine));
+    this.#endByEngine();
     this.#state = "released";
     clearTimeout(this.#timer);
     this.#events.onReleased();
@@ -191,8 +236,9 @@ export class Driver implements TurnTaker, StreamTableOwner {
     this.#events.onStream(receive, send);
   }
 
-  onViolation(what: string): void {
-    this.#fail(new ConecError("limit-exceeded", `The other end sent ${what}`, { remote: true }));
+  onStreamProblem({ violation, what }: StreamProblem): void {
+    if (violation === "use") this.#giveUp(violation, what, noError);
+    else this.#giveUp(violation, what, protocolViolation);
   }
 
   armTimer(): void {
@@ -202,7 +248,8 @@ export class Driver implements TurnTaker, StreamTableOwner {
     this.#engineDueMs = engineMs === null ? Infinity : this.nowMs + Math.max(1, engineMs);
     let dueMs = Math.min(this.#engineDueMs, this.#releaseDueMs);
     if (this.#state === "open") {
-      dueMs = Math.min(dueMs, this.#prober.deadlineMs, this.streams.deadlineMs, this.#keepAliveDueMs);
+      dueMs = Math.min(dueMs, this.#prober.deadlineMs, this.streams.deadlineMs, this.#keepAlive.dueMs);
+      if (this.#peer !== undefined) dueMs = Math.min(dueMs, this.#peer.deadlineMs);
     }
     // A timer that fires too early is cheaper than a new one for every packet.
     if (dueMs >= this.#timerDueMs) return;
@@ -221,9 +268,9 @@ export class Driver implements TurnTaker, StreamTableOwner {
     }
     if (this.#state === "open") {
       this.streams.onTime();
+      this.#peer?.onTime(this.nowMs);
       this.#prober.poll(this.nowMs);
-      if (this.nowMs >= this.#keepAliveDueMs) {
-        this.#keepAliveDueMs = this.#nextKeepAlive();
+      if (this.nowMs >= this.#keepAlive.dueMs && this.#keepAlive.isToAsk(this.#engine.stats().recv, this.nowMs)) {
         this.#engine.ping();
       }
     }
@@ -239,11 +286,6 @@ export class Driver implements TurnTaker, StreamTableOwner {
     }
   }
 
-  /** With jitter, so that the clients of a restarted server do not all speak at once. */
-  #nextKeepAlive(): number {
-    return this.nowMs + this.#keepAliveIntervalMs * (0.8 + 0.4 * Math.random());
-  }
-
   #establish(): void {
     try {
       this.#events.onEstablished();
@@ -251,7 +293,16 @@ export class Driver implements TurnTaker, StreamTableOwner {
       this.#fail(toConecError(thrown, "internal"));
       return;
     }
-    if (this.#state === "opening") this.#state = "open";
+    if (this.#state !== "opening") return;
+    this.#state = "open";
+    this.#releaseDueMs = Infinity;
+    this.#keepAlive.start(this.nowMs);
+  }
+
+  /** How large the next packet may be. Nothing is known of an address that the peer may have now. */
+  #packetBytes(): number {
+    const bytesLeft = this.#peer?.bytesLeft ?? Infinity;
+    return bytesLeft === Infinity ? this.#prober.datagramBytes : Math.min(bytesLeft, minDatagramBytes);
   }
 
   #buildPacket(buffer: Buffer): number {
@@ -263,23 +314,29 @@ export class Driver implements TurnTaker, StreamTableOwner {
       this.#end({ error: new ConecError("internal", "The QUIC engine cannot build a packet", { cause }) });
       return 0;
     }
-    if (length > 0) {
-      this.#packetsToCheck -= 1;
-      if (this.#packetsToCheck === 0) this.#checkCongestionWindow();
-    }
+    if (length > 0 && this.#sentPackets.countBuilt()) this.#checkSentPackets();
     return length;
   }
 
-  /** Acknowledging what was never received makes the window grow without end (CVE-2025-4820). */
-  #checkCongestionWindow(): void {
-    this.#packetsToCheck = packetsPerWindowCheck;
-    if ((this.#engine.pathStats()?.cwnd ?? 0) > maxCongestionWindowBytes) this.onViolation("false acknowledgements");
+  #checkSentPackets(): void {
+    this.streams.settle();
+    const found = this.#sentPackets.check(this.nowMs);
+    if (found === "use") this.#giveUp(found, "bytes were sent", aeadLimitReached);
+    else if (found !== undefined) this.#giveUp(found, "false acknowledgements", protocolViolation);
+  }
+
+  #giveUp(violation: Violation, what: string, wireCode: number): void {
+    if (this.#state === "ended" || this.#state === "released") return;
+    this.#events.onViolation?.(violation);
+    const isUse = violation === "use";
+    const message = isUse ? `The connection is used up: too many ${what}` : `The other end sent ${what}`;
+    this.#fail(new ConecError("limit-exceeded", message, { remote: !isUse }), wireCode);
   }
 
   /** Gives up: the other end is told a transport error, this end reports `error`. */
-  #fail(error: ConecError): void {
+  #fail(error: ConecError, wireCode = protocolViolation): void {
     if (this.#state === "ended" || this.#state === "released") return;
-    this.#closeEngine(false, protocolViolation, "");
+    this.#closeEngine(false, wireCode, "");
     this.#end({ error });
   }
 
@@ -290,6 +347,14 @@ export class Driver implements TurnTaker, StreamTableOwner {
       // "Done": it is closing already.
       if (error instanceof ConecError) throw error;
     }
+  }
+
+  #endByEngine(): void {
+    if (this.#state === "ended" || this.#state === "released") return;
+    const code = this.#engine.localError()?.errorCode;
+    // A TLS alert is how a handshake fails, and counted as that.
+    if (code !== undefined && (code < firstTlsAlert || code > lastTlsAlert)) this.#events.onViolation?.("protocol");
+    this.#end(endOf(this.#engine));
   }
 
   #end(end: ConnectionEnd): void {

@@ -4,28 +4,23 @@ import { isIP } from "node:net";
 
 import { checkCloseInfo } from "../../core/close-info.ts";
 import { ConecError } from "../../core/errors.ts";
-import type { Address, CloseInfo, Connection, Listener } from "../../core/transport.ts";
+import type { Address, CloseInfo, Connection, Listener, ServerCertificate } from "../../core/transport.ts";
 import { Acceptor } from "./acceptor.ts";
-import type { QuicListenerStats } from "./acceptor.ts";
+import type { ServerProfile } from "./acceptor.ts";
 import { isLoopback } from "./address-bytes.ts";
 import { defaultAdmissionLimits } from "./admission.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import { assertRange, loadBinding } from "./binding.ts";
-import type { Binding, EngineConfig } from "./binding.ts";
-import {
-  conecProtocol,
-  createEngineConfig,
-  http3Protocol,
-  maxOriginalIdBytesWithDatagrams,
-  maxStreams,
-} from "./config.ts";
+import type { Binding } from "./binding.ts";
+import { conecProtocol, createEngineConfig, http3Protocol, maxOriginalIdBytesWithDatagrams } from "./config.ts";
+import { defaultConnectionLimits } from "./connection-limits.ts";
+import type { ConnectionLimits } from "./connection-limits.ts";
 import { assertMaxDatagramBytes, pathProfile } from "./datagram-sizes.ts";
-import type { PathProfile } from "./datagram-sizes.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
+import type { QuicListenerStats } from "./listener-stats.ts";
 import { parseIdentity } from "./pem.ts";
 import type { Identity } from "./pem.ts";
-import { defaultConnectionLimits } from "./stream-table.ts";
-import type { ConnectionLimits } from "./stream-table.ts";
+import { serverCertificate } from "./server-certificate.ts";
 import { UdpEndpoint } from "./udp-endpoint.ts";
 
 export interface QuicListenOptions {
@@ -156,35 +151,34 @@ class UdpListener implements QuicListener {
 /** The engine's configurations for the certificate in use, made when first needed. */
 class ServerConfigs {
   readonly #binding: Binding;
-  readonly #made = new Map<string, PathProfile & { config: EngineConfig }>();
+  readonly #made = new Map<string, ServerProfile>();
   #identity: Identity;
+  #server: ServerCertificate;
 
   constructor(binding: Binding, identity: Identity) {
     this.#binding = binding;
     this.#identity = identity;
+    this.#server = serverCertificate(identity.leaf);
   }
 
   profileFor(
     host: string,
     originalId: Uint8Array | undefined,
     options: { maxDatagramBytes: number | undefined; idleTimeoutMs: number },
-  ): PathProfile & { config: EngineConfig } {
-    const afterRetry = originalId !== undefined;
+  ): ServerProfile {
     const datagrams = originalId === undefined || originalId.length <= maxOriginalIdBytesWithDatagrams;
-    const kind = `${isLoopback(host)} ${afterRetry} ${datagrams}`;
+    const kind = `${isLoopback(host)} ${datagrams}`;
     let made = this.#made.get(kind);
     if (made === undefined) {
       const profile = pathProfile(host, options);
       const { cert, key } = this.#identity;
       const tls = { verifyPeer: false, allowFailure: false, ca: null, cert, key };
-      const streams = afterRetry ? maxStreams.afterRetry : maxStreams.usual;
       const config = createEngineConfig(this.#binding, tls, {
         ...profile,
-        maxStreams: streams,
         applicationProtocols: [conecProtocol, http3Protocol],
         datagrams,
       });
-      made = { ...profile, config };
+      made = { ...profile, config, server: this.#server };
       this.#made.set(kind, made);
     }
     return made;
@@ -192,6 +186,7 @@ class ServerConfigs {
 
   replace(identity: Identity): void {
     this.#identity = identity;
+    this.#server = serverCertificate(identity.leaf);
     this.#made.clear();
   }
 }

@@ -72,6 +72,15 @@ export class PathMtu {
     if (this.#state === "verifying" || this.#larger().length === 0) this.#settle(nowMs);
   }
 
+  /** The path is another one now, and nothing is known about it. */
+  restart(): void {
+    this.#outstanding.clear();
+    this.#bytes = minDatagramBytes;
+    this.#state = "waiting";
+    this.#fullDatagrams = 0;
+    this.#deadlineMs = undefined;
+  }
+
   /** What to send now. */
   poll(nowMs: number, rttMs: number): PathProbe[] {
     if (this.#deadlineMs === undefined || nowMs < this.#deadlineMs) return [];

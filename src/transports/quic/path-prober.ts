@@ -43,6 +43,11 @@ export class PathProber {
     this.#fixedBytes = bytes;
   }
 
+  /** The path is another one now. */
+  restart(): void {
+    this.#mtu.restart();
+  }
+
   /** When {@link poll} wants to be called next. */
   get deadlineMs(): number {
     return this.#fixedBytes === undefined ? (this.#mtu.deadlineMs ?? Infinity) : Infinity;

@@ -1,31 +1,55 @@
 export interface ReceiveBudgetLimits {
-  /** What one stream that nobody reads may hold. */
-  streamWindowBytes: number;
-  /** What all of them may hold. */
+  /** What may wait in all streams together. */
   unreadBytes: number;
 }
 
-const packetOverheadBytes = 64;
-const freeBytes = 1024 * 1024;
-const freeShare = 0.15;
+/** What the engine says of a connection since it began. */
+export interface EngineCounts {
+  /** What came in and was the other end's, in bytes and packets: neither made up nor played back by others. */
+  bytesReceived: number;
+  packetsReceived: number;
+  packetsSent: number;
+}
+
+/** Header and tag of a packet with a server's connection id (RFC 9000, section 17.3.1; RFC 9001, section 5.3). */
+const packetOverheadBytes = 40;
+/** What an acknowledgement takes for each packet that is acknowledged, also when many are lost. */
+const acknowledgementBytes = 32;
+/** The header of a STREAM frame, which may be all there is beside a short message. */
+const streamOverheadBytes = 32;
+
+/** Handshake, control frames. Who has delivered nothing gets less: anybody can connect. */
+const leastFreeBytes = 64 * 1024;
+const mostFreeBytes = 256 * 1024;
+/** See {@link ReceiveBudget.dropped}. */
+const freeDroppedBytes = 4 * 1024 * 1024;
+/** What is sent again because it was lost or came late, and the headers of frames. */
+const freeShare = 0.2;
 
 /**
  * Counts what a peer makes the engine keep. The engine bounds stream data, but not what other frames make it store
- * (sparse CRYPTO frames, CVE-2024-1765; path challenges; connection ids), so bytes that came in and were neither
- * handed to a reader nor may wait in a stream that nobody reads are held against the peer. Honest traffic stays far
- * below the bound: at 2 % of what is delivered with 5 % loss, at 6 % with 20 %.
+ * (sparse CRYPTO frames, CVE-2024-1765; path challenges; streams that are only named): up to 200 bytes for each byte
+ * received. So bytes that came in and were neither handed to a reader nor may wait in a stream are held
+ * against the peer. Knows no clock.
  */
 export class ReceiveBudget {
   readonly #limits: ReceiveBudgetLimits;
   #unaccounted = 0;
   #delivered = 0;
+  #bytes = 0;
+  #datagrams = 0;
+  #rejected = 0;
+  #packetsSent = 0;
+  #dropped = 0;
 
   constructor(limits: ReceiveBudgetLimits) {
     this.#limits = limits;
   }
 
-  /** A datagram came in. */
+  /** A datagram came in. It is held against the peer, whoever sent it, until {@link settle} says otherwise. */
   received(bytes: number): void {
+    this.#bytes += bytes;
+    this.#datagrams += 1;
     this.#unaccounted = Math.max(0, this.#unaccounted + bytes - packetOverheadBytes);
   }
 
@@ -35,16 +59,48 @@ export class ReceiveBudget {
     this.#delivered += bytes;
   }
 
-  /** Bytes were thrown away by the engine, at most so many, because a stream was given up by either end. */
-  dropped(mostBytes: number): void {
-    this.#unaccounted = Math.max(0, this.#unaccounted - mostBytes);
+  /** Bytes came in that are no stream's, and were thrown away. */
+  thrownAway(bytes: number): void {
+    this.#excuse(bytes);
   }
 
-  /** `countUnread` says how many streams have bytes that nobody reads. It is asked only when that matters. */
-  isExceeded(countUnread: () => number): boolean {
-    if (this.#unaccounted <= freeBytes + freeShare * this.#delivered) return false;
-    const { streamWindowBytes, unreadBytes } = this.#limits;
-    const unread = Math.min(countUnread() * streamWindowBytes, unreadBytes);
-    return this.#unaccounted > freeBytes + freeShare * this.#delivered + unread;
+  /**
+   * Bytes were thrown away by the engine, at most so many, because a stream was given up by either end. How many is
+   * not known, so this excuses only as much as was delivered in other streams, and a little more.
+   */
+  dropped(mostBytes: number): void {
+    const before = this.#unaccounted;
+    this.#excuse(Math.min(mostBytes, freeDroppedBytes + Math.max(0, this.#delivered) - this.#dropped));
+    this.#dropped += before - this.#unaccounted;
+  }
+
+  /** The peer has opened a stream. */
+  opened(): void {
+    this.#excuse(streamOverheadBytes);
+  }
+
+  /**
+   * Takes out what the engine has not kept: what was not the peer's, and acknowledgements. What is not used is lost, so
+   * this wants to be called every few thousand packets sent, as well as when the budget seems to be exceeded.
+   */
+  settle({ bytesReceived, packetsReceived, packetsSent }: EngineCounts): void {
+    const datagramsRejected = Math.max(0, this.#datagrams - packetsReceived);
+    const rejected = this.#bytes - bytesReceived - packetOverheadBytes * datagramsRejected;
+    this.#excuse(Math.max(0, rejected - this.#rejected));
+    this.#rejected = Math.max(this.#rejected, rejected);
+    this.#excuse(acknowledgementBytes * (packetsSent - this.#packetsSent));
+    this.#packetsSent = packetsSent;
+  }
+
+  /** `countWaiting` says how many bytes may wait in streams. It is asked only when that matters. */
+  isExceeded(countWaiting: () => number): boolean {
+    const delivered = Math.max(0, this.#delivered);
+    const free = Math.min(mostFreeBytes, leastFreeBytes + delivered) + freeShare * delivered;
+    if (this.#unaccounted <= free) return false;
+    return this.#unaccounted > free + Math.min(countWaiting(), this.#limits.unreadBytes);
+  }
+
+  #excuse(bytes: number): void {
+    this.#unaccounted = Math.max(0, this.#unaccounted - Math.max(0, bytes));
   }
 }

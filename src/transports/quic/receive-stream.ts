@@ -22,6 +22,7 @@ export class ReceiveStream implements ByteProducer {
   #hadData = false;
   /** Whether a reader waits. */
   #wanted = false;
+  #bytesRead = 0;
 
   constructor(host: StreamHost, id: number) {
     this.#host = host;
@@ -65,6 +66,7 @@ export class ReceiveStream implements ByteProducer {
     this.#wanted = false;
     if (fin) this.#end("complete");
     if (length > 0) {
+      this.#bytesRead += length;
       this.#host.delivered(length);
       this.#controller?.enqueue(this.#host.slab.take(length));
     }
@@ -83,6 +85,16 @@ export class ReceiveStream implements ByteProducer {
   /** Whether the engine holds bytes that nobody asks for. */
   get isUnread(): boolean {
     return this.#ready && !this.#wanted;
+  }
+
+  /** Whether anything of it has come in. */
+  get hadData(): boolean {
+    return this.#hadData;
+  }
+
+  /** How many bytes were handed to a reader so far. */
+  get bytesRead(): number {
+    return this.#bytesRead;
   }
 
   // What the stream that holds this one calls, as an underlying source.

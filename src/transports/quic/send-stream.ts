@@ -103,9 +103,10 @@ export class SendStream implements ByteSink {
     this.#attempt(() => void this.#host.engine.streamCapacity(this.id));
   }
 
-  /** The connection has ended. */
-  fail(error: ConecError): void {
+  /** The connection has ended. The other end learns it from a reset, if there is a reason for one. */
+  fail(error: ConecError, resetReason?: Error): void {
     if (this.#done) return;
+    if (resetReason !== undefined && this.#opened) this.#reset(resetReason);
     this.#end();
     this.#failure = error;
     this.#controller?.error(error);
@@ -154,12 +155,16 @@ export class SendStream implements ByteSink {
     this.#end();
     this.#settle(reason);
     if (!opened) return;
+    this.#reset(reason);
+    this.#host.flushSoon();
+  }
+
+  #reset(reason: unknown): void {
     try {
       this.#host.engine.streamReset(this.id, this.#host.errorCodes.encode(reason));
     } catch (error) {
       if (!parseStreamFault(error)) throw error;
     }
-    this.#host.flushSoon();
   }
 
   /**

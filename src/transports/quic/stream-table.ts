@@ -1,6 +1,10 @@
 import type { ConecError } from "../../core/errors.ts";
 import type { Engine } from "./binding.ts";
 import { BlockedStreams } from "./blocked-streams.ts";
+import { initialStreamWindowBytes } from "./config.ts";
+import type { ConnectionLimits } from "./connection-limits.ts";
+import { IncomingStreams } from "./incoming-streams.ts";
+import type { StreamProblem } from "./incoming-streams.ts";
 import { ReceiveBudget } from "./receive-budget.ts";
 import { ReceiveStream } from "./receive-stream.ts";
 import { SendStream } from "./send-stream.ts";
@@ -18,23 +22,12 @@ export interface StreamTableOptions {
   connection: StreamTableOwner;
 }
 
-/** What one connection may cost. */
-export interface ConnectionLimits {
-  /** Streams of the other end that are open at once; a bidirectional one counts for each of its directions. */
-  maxIncomingStreams: number;
-  /** Received bytes that nobody has read yet, in all streams. */
-  maxUnreadBytes: number;
-}
-
-export const defaultConnectionLimits: ConnectionLimits = {
-  maxIncomingStreams: 8192,
-  maxUnreadBytes: 64 * 1024 * 1024,
-};
-
 /** The connection that the streams belong to. */
 export interface StreamTableOwner {
   /** Monotonic time of this turn. */
   readonly nowMs: number;
+  /** Another turn is needed, even if nothing comes in. */
+  processSoon(): void;
   flushSoon(): void;
   acknowledgeSoon(): void;
   flushNow(): void;
@@ -42,8 +35,8 @@ export interface StreamTableOwner {
   armTimer(): void;
   /** The other end has opened a stream; `send` is absent when it is one-way. */
   onStream(receive: ReceiveStream, send: SendStream | undefined): void;
-  /** The other end has gone over a limit. The connection ends. */
-  onViolation(what: string): void;
+  /** The connection ends. */
+  onStreamProblem(problem: StreamProblem): void;
 }
 
 /** With more open streams than this, stops are looked for at this interval instead of every turn. */
@@ -63,7 +56,6 @@ export class StreamTable implements StreamHost {
   errorCodes: StreamErrorCodes = plainErrorCodes;
   readonly #connection: StreamTableOwner;
   readonly #isServer: boolean;
-  readonly #limits: ConnectionLimits;
   readonly #streamWindowBytes: number;
   readonly #budget: ReceiveBudget;
 
@@ -72,8 +64,7 @@ export class StreamTable implements StreamHost {
   /** The other end's streams that were cancelled here: what still comes is thrown away. */
   readonly #discarded = new Set<number>();
   readonly #next: { bidirectional: number; unidirectional: number };
-  /** Directions of the other end's streams that are open. */
-  #incoming = 0;
+  readonly #incoming: IncomingStreams;
 
   readonly #toHandOver = new Set<SendStream>();
   readonly #blocked = new BlockedStreams();
@@ -81,14 +72,16 @@ export class StreamTable implements StreamHost {
   readonly #lateFins = new Map<SendStream, number>();
   #lastSweepMs = -Infinity;
   #sweepDueMs = Infinity;
+  /** This end fails its streams by itself. */
+  #failing = false;
   #ended = false;
 
   constructor({ engine, isServer, streamWindowBytes, limits, connection }: StreamTableOptions) {
     this.engine = engine;
     this.#isServer = isServer;
-    this.#limits = limits;
+    this.#incoming = new IncomingStreams(limits);
     this.#streamWindowBytes = streamWindowBytes;
-    this.#budget = new ReceiveBudget({ streamWindowBytes, unreadBytes: limits.maxUnreadBytes });
+    this.#budget = new ReceiveBudget({ unreadBytes: limits.maxUnreadBytes });
     this.#connection = connection;
     this.#next = isServer ? { bidirectional: 1, unidirectional: 3 } : { bidirectional: 0, unidirectional: 2 };
   }
@@ -116,8 +109,8 @@ export class StreamTable implements StreamHost {
     this.#readStreams();
     this.#blocked.retry();
     if (heard || this.nowMs >= this.#sweepDueMs) this.#sweepStopped();
-    if (this.#budget.isExceeded(() => this.#countUnread())) {
-      this.#connection.onViolation("more data than its streams account for");
+    if (this.#isOverBudget()) {
+      this.#connection.onStreamProblem({ violation: "data", what: "more data than its streams account for" });
     }
   }
 
@@ -143,24 +136,37 @@ export class StreamTable implements StreamHost {
     }
   }
 
-  /** Fails all streams but one. What still comes in on them is thrown away, and the other end is told nothing. */
-  failAllBut(id: number, error: ConecError): void {
-    for (const stream of this.#sending.values()) if (stream.id !== id) stream.fail(error);
+  /**
+   * Fails all streams but these. What still comes in on them is thrown away.
+   *
+   * @param resetReason what the sending halves are reset with; undefined: the other end is told nothing
+   */
+  failAllBut(kept: ReadonlySet<number>, error: ConecError, resetReason?: Error): void {
+    this.#failing = true;
+    for (const stream of this.#sending.values()) if (!kept.has(stream.id)) stream.fail(error, resetReason);
     for (const stream of this.#receiving.values()) {
-      if (stream.id === id) continue;
+      if (kept.has(stream.id)) continue;
       stream.fail(error);
       this.#discarded.add(stream.id);
     }
+    this.#failing = false;
   }
 
   /** Bytes came in outside of streams and are not kept. */
   thrownAway(bytes: number): void {
-    this.#budget.dropped(bytes);
+    this.#budget.thrownAway(bytes);
+  }
+
+  /** To be called every few thousand packets. */
+  settle(): void {
+    const { recvBytes, recv, sent } = this.engine.stats();
+    this.#budget.settle({ bytesReceived: recvBytes, packetsReceived: recv, packetsSent: sent });
   }
 
   /** The connection has ended, and all streams with it. */
   end(error: ConecError): void {
     this.#ended = true;
+    this.#failing = true;
     for (const stream of this.#sending.values()) stream.fail(error);
     for (const stream of this.#receiving.values()) stream.fail(error);
     this.#discarded.clear();
@@ -208,20 +214,31 @@ export class StreamTable implements StreamHost {
   }
 
   sendEnded(stream: SendStream): void {
-    if (this.#sending.delete(stream.id) && this.#isPeers(stream.id)) this.#incoming -= 1;
+    if (this.#sending.delete(stream.id) && this.#isPeers(stream.id)) this.#incoming.sendEnded();
     this.#blocked.delete(stream);
     this.#lateFins.delete(stream);
   }
 
   receiveEnded(stream: ReceiveStream, how: "complete" | "cancelled" | "aborted"): void {
-    if (this.#receiving.delete(stream.id) && this.#isPeers(stream.id)) this.#incoming -= 1;
     this.#waitingReaders.delete(stream);
+    if (this.#receiving.delete(stream.id) && this.#isPeers(stream.id)) {
+      const problem = this.#incoming.receiveEnded(this.#failing ? "complete" : how, this.nowMs);
+      if (problem !== undefined) this.#connection.onStreamProblem(problem);
+    }
     if (how === "complete") return;
     this.#budget.dropped(how === "cancelled" || stream.isUnread ? this.#streamWindowBytes : droppedByAbortBytes);
     if (how === "cancelled") this.#discarded.add(stream.id);
   }
 
   // Once a turn.
+
+  /** The engine is asked what it has taken only when that matters: it takes microseconds. */
+  #isOverBudget(): boolean {
+    const countWaiting = () => this.#countWaiting();
+    if (!this.#budget.isExceeded(countWaiting)) return false;
+    this.settle();
+    return this.#budget.isExceeded(countWaiting);
+  }
 
   #readStreams(): void {
     if (this.#waitingReaders.size > 0 && this.#waitingReaders.size <= fewReaders) {
@@ -230,6 +247,7 @@ export class StreamTable implements StreamHost {
       for (const stream of readers) stream.read();
     }
     if (!this.engine.isReadable()) return;
+    this.#incoming.startTurn();
     for (const id of this.engine.readable()) {
       const stream = this.#receiving.get(id);
       if (stream !== undefined) {
@@ -238,20 +256,23 @@ export class StreamTable implements StreamHost {
       } else if (this.#discarded.has(id)) {
         this.#discard(id);
       } else if (this.#isPeers(id)) {
-        this.#accept(id);
+        if (this.#incoming.isTurnOver) this.#connection.processSoon();
+        else this.#accept(id);
       }
       if (this.#ended) return;
     }
   }
 
   #accept(id: number): void {
-    if (this.#incoming >= this.#limits.maxIncomingStreams) {
-      this.#connection.onViolation("too many streams open at once");
+    const isBidirectional = (id & 2) === 0;
+    const problem = this.#incoming.opened(isBidirectional);
+    if (problem !== undefined) {
+      this.#connection.onStreamProblem(problem);
       return;
     }
+    this.#budget.opened();
     const receive = this.#addReceiving(id);
-    const send = (id & 2) === 0 ? this.#addSending(id, true) : undefined;
-    this.#incoming += send === undefined ? 1 : 2;
+    const send = isBidirectional ? this.#addSending(id, true) : undefined;
     this.#connection.onStream(receive, send);
     receive.onReadable();
   }
@@ -281,10 +302,17 @@ export class StreamTable implements StreamHost {
     for (const stream of this.#sending.values()) stream.checkStopped();
   }
 
-  #countUnread(): number {
-    let count = 0;
-    for (const stream of this.#receiving.values()) if (stream.isUnread) count += 1;
-    return count;
+  /**
+   * What may wait in streams: because nobody reads them, or because a packet is missing before it. At most their windows,
+   * which grow only while they are read.
+   */
+  #countWaiting(): number {
+    let bytes = 0;
+    for (const stream of this.#receiving.values()) {
+      if (!stream.hadData) continue;
+      bytes += stream.bytesRead < initialStreamWindowBytes ? initialStreamWindowBytes : this.#streamWindowBytes;
+    }
+    return bytes;
   }
 
   #isPeers(id: number): boolean {

@@ -10,6 +10,9 @@ export interface UdpAddress {
   readonly port: number;
 }
 
+/** Where a datagram came from. */
+export type UdpSource = Pick<RemoteInfo, "address" | "port">;
+
 /** What the endpoint calls in every turn of the event loop in which there is something to do. */
 export interface TurnTaker {
   /** Datagrams have come in: read streams, go on with waiting writes. */
@@ -203,12 +206,13 @@ function ignoreSendError(): void {
   // A datagram that cannot be sent is a lost one.
 }
 
-function whenDone(socket: Socket, start: (done: () => void) => void): Promise<void> {
+function whenDone(socket: Socket, start: (done: (error?: Error) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once("error", reject);
-    start(() => {
+    start((error) => {
       socket.off("error", reject);
-      resolve();
+      if (error) reject(error);
+      else resolve();
     });
   });
 }

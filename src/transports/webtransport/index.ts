@@ -1,4 +1,5 @@
 /** `conec/webtransport`: dials a Coordinator from a browser, or with any class that has the shape of `WebTransport`. */
+export { loadKeyPair } from "./load-key-pair.ts";
 export type {
   CertificateHash,
   WebTransportCloseInfoLike,

@@ -7,8 +7,8 @@ export interface WebTransportLike {
   readonly closed: Promise<WebTransportCloseInfoLike | undefined>;
   readonly incomingBidirectionalStreams: ReadableStream<WebTransportStreamLike>;
   readonly incomingUnidirectionalStreams: ReadableStream<ReadableStream<Uint8Array>>;
-  createBidirectionalStream(): Promise<WebTransportStreamLike>;
-  createUnidirectionalStream(): Promise<WritableStream<Uint8Array>>;
+  createBidirectionalStream(options?: { waitUntilAvailable?: boolean }): Promise<WebTransportStreamLike>;
+  createUnidirectionalStream(options?: { waitUntilAvailable?: boolean }): Promise<WritableStream<Uint8Array>>;
   close(info?: { closeCode: number; reason: string }): void;
   /** Newer than the rest, so not everywhere. */
   getStats?(): Promise<object>;
@@ -26,7 +26,7 @@ export interface WebTransportCloseInfoLike {
 
 export type WebTransportConstructor = new (
   url: string,
-  options?: { serverCertificateHashes?: { algorithm: string; value: BufferSource }[] },
+  options?: { serverCertificateHashes?: { algorithm: string; value: BufferSource }[]; [option: string]: unknown },
 ) => WebTransportLike;
 
 /** As in the W3C `WebTransportHash`. */

@@ -42,6 +42,8 @@ export class Http3Connection {
   /** The client's SETTINGS. */
   readonly settings: Promise<Settings>;
   readonly #options: Http3ConnectionOptions;
+  /** Of the control stream of this end. */
+  readonly controlStreamId: number;
   readonly #control = new ControlStreamRules();
   /** Types of the streams that there is one of, for good. */
   readonly #critical = new Set<number>();
@@ -50,7 +52,9 @@ export class Http3Connection {
   constructor(options: Http3ConnectionOptions) {
     this.#options = options;
     this.settings = new Promise((resolve) => (this.#resolveSettings = resolve));
-    const writer = options.streams.openUnidirectional().writable.getWriter();
+    const control = options.streams.openUnidirectional();
+    this.controlStreamId = control.id;
+    const writer = control.writable.getWriter();
     writer.closed.catch(ignore);
     writer.write(concatBytes([encodeVarints(streamTypes.control), encodeSettings(options.settings)])).catch(ignore);
   }

@@ -1,4 +1,4 @@
-import type { CloseInfo, Connection, Remote } from "../../../core/transport.ts";
+import type { CloseInfo, Connection, Remote, ServerCertificate } from "../../../core/transport.ts";
 import { unrefTimeout } from "../../../streams/timer.ts";
 import { readVarint, varintLengthFrom } from "../../../streams/varint.ts";
 import { QuicConnection } from "../connection.ts";
@@ -19,6 +19,7 @@ import { serverSettings, sessionProtocols, sessionStreamTypes } from "./settings
 export interface WebTransportServerOptions {
   driver: Driver;
   remote: Remote;
+  server: ServerCertificate;
   /** Undefined: any. A request that names none is not one of a browser, and is let in. */
   allowedOrigins: ReadonlySet<string> | undefined;
   onConnection: (connection: Connection) => void;
@@ -94,12 +95,15 @@ export class WebTransportServer {
   }
 
   async #open(request: RequestStream, { path, fields }: RequestHead): Promise<void> {
-    const { driver, remote, onConnection } = this.#options;
+    const { driver, remote, server, onConnection } = this.#options;
     this.#stopTimer();
     request.respond(200, fields.has(draft02) ? [draft02Answer] : []);
-    const session = new WebTransportSession(driver, request, () => this.#closeSoon(lingerMs));
+    const session = new WebTransportSession(driver, request, this.#http3.controlStreamId, () =>
+      this.#closeSoon(lingerMs),
+    );
     const origin = fields.get("origin");
-    const known = { ...remote, ...(path !== undefined && { path }), ...(origin !== undefined && { origin }) };
+    const asker = { ...remote, ...(path !== undefined && { path }), ...(origin !== undefined && { origin }) };
+    const known = { remote: asker, server };
     const connection = new QuicConnection("webtransport", session, known, (events) => (session.events = events));
     this.#session = session;
     void connection.closed.then(

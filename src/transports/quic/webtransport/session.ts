@@ -6,10 +6,11 @@ import { streamErrorOf } from "../connection-end.ts";
 import type { ConnectionEnd } from "../connection-end.ts";
 import type { Driver } from "../driver.ts";
 import type { SessionStream } from "../http3/connection.ts";
-import { Http3Error } from "../http3/error-codes.ts";
+import { Http3Error, http3ErrorCodes } from "../http3/error-codes.ts";
 import type { RequestStream } from "../http3/request-stream.ts";
 import { TlvParser } from "../http3/tlv-parser.ts";
 import { capsuleHandling, capsuleTypes, decodeClose, encodeClose } from "./capsules.ts";
+import { webTransportErrorCodes } from "./error-codes.ts";
 import { sessionStreamTypes } from "./settings.ts";
 
 /**
@@ -23,13 +24,16 @@ export class WebTransportSession implements Carrier {
   events!: ConnectionEvents;
   readonly #driver: Driver;
   readonly #request: RequestStream;
+  readonly #controlStreamId: number;
   /** Called once the session is over and the other end has said so too. */
   readonly #onOver: () => void;
   #ended = false;
 
-  constructor(driver: Driver, request: RequestStream, onOver: () => void) {
+  /** @param controlStreamId of HTTP/3, whose end would be an error */
+  constructor(driver: Driver, request: RequestStream, controlStreamId: number, onOver: () => void) {
     this.#driver = driver;
     this.#request = request;
+    this.#controlStreamId = controlStreamId;
     this.#onOver = onOver;
     const preamble = (type: number) => encodeVarints(type, request.id);
     const [unidirectional, bidirectional] = [sessionStreamTypes.unidirectional, sessionStreamTypes.bidirectional];
@@ -72,7 +76,9 @@ export class WebTransportSession implements Carrier {
     // The FIN must not travel alone: the engine may lose it.
     this.#request.send(encodeClose(info));
     this.#request.end();
-    this.#end({ info });
+    // The engine puts resets in front (draft-ietf-webtrans-http3, section 6, wants them). Chromium (156) ends the page's
+    // process when a stream that the page reads is gone just before the page hears that the session is, and was not reset.
+    this.#end({ info }, new Http3Error(webTransportErrorCodes.WT_SESSION_GONE, "a closed session", "stream"));
     this.#driver.flushSoon();
   }
 
@@ -85,6 +91,7 @@ export class WebTransportSession implements Carrier {
           if (type === capsuleTypes.closeSession) this.#closeByPeer(decodeClose(payload));
         }
       }
+      if (!parser.isComplete) throw new Http3Error(http3ErrorCodes.H3_MESSAGE_ERROR, "a capsule that is cut", "stream");
       this.#closeByPeer({ closeCode: 0, reason: "" });
     } catch (cause) {
       if (cause instanceof Http3Error && cause.scope === "connection") throw cause;
@@ -103,10 +110,11 @@ export class WebTransportSession implements Carrier {
     this.#end({ info });
   }
 
-  #end(end: ConnectionEnd): void {
+  #end(end: ConnectionEnd, resetReason?: Error): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#driver.streams.failAllBut(this.id, streamErrorOf(end));
+    const kept = new Set([this.id, this.#controlStreamId]);
+    this.#driver.streams.failAllBut(kept, streamErrorOf(end), resetReason);
     this.events.onEnd(end);
   }
 }

@@ -1,0 +1,50 @@
+/**
+ * Decides when the other end is to be asked for a sign of life: when nothing of it was heard for about the interval. Knows
+ * no clock and sends nothing.
+ */
+export class KeepAlive {
+  #intervalMs: number;
+  readonly #random: () => number;
+  #dueMs = Infinity;
+  #heardMs = -Infinity;
+  #packets = 0;
+
+  /** `intervalMs` undefined: never. `random`: from 0 to 1. */
+  constructor(intervalMs: number | undefined, random: () => number = Math.random) {
+    this.#intervalMs = intervalMs ?? Infinity;
+    this.#random = random;
+  }
+
+  get dueMs(): number {
+    return this.#dueMs;
+  }
+
+  start(nowMs: number, intervalMs = this.#intervalMs): void {
+    this.#intervalMs = intervalMs;
+    this.#dueMs = this.#after(nowMs);
+  }
+
+  /** Something came in; it may be anybody's. */
+  heard(nowMs: number): void {
+    this.#heardMs = nowMs;
+  }
+
+  /**
+   * The time has come. `packets`: how many the engine has taken so far as the other end's; others may send as much as
+   * they like. True when the other end is to be asked.
+   */
+  isToAsk(packets: number, nowMs: number): boolean {
+    const wasHeard = packets !== this.#packets;
+    this.#packets = packets;
+    this.#dueMs = this.#after(wasHeard ? this.#heardMs : nowMs);
+    if (!wasHeard) return true;
+    if (this.#dueMs > nowMs) return false;
+    this.#dueMs = this.#after(nowMs);
+    return true;
+  }
+
+  /** With jitter, so that the clients of a restarted server do not all speak at once. */
+  #after(nowMs: number): number {
+    return nowMs + this.#intervalMs * (0.8 + 0.4 * this.#random());
+  }
+}

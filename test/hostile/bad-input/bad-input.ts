@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, describe, test } from "vitest";
+import type { CoordinatorOptions } from "../../../src/index.ts";
+import { memoryKind, quicKind } from "../../support/hub.ts";
+import type { TransportKind } from "../../support/hub.ts";
+import type { Eve, Outcome } from "./eve.ts";
+import { http3Kind } from "./http3-kind.ts";
+import { Scene } from "./scene.ts";
+
+/** Something that nobody should say. Eve has joined before, unless the table is one of strangers. */
+export type BadInput = [name: string, does: (eve: Eve, scene: Scene) => unknown, gets: Outcome];
+
+export interface Table {
+  /** Which line of the list it belongs to. */
+  level: string;
+  cases: BadInput[];
+  /** Of the Coordinator. */
+  options?: CoordinatorOptions;
+  /** Eve has not joined. */
+  strangers?: boolean;
+  kinds?: TransportKind[];
+}
+
+const allKinds = [memoryKind, quicKind, http3Kind];
+
+/** Tries every case of a table over every transport, while honest Clients transfer. */
+export function tryAll({ level, cases, options = {}, strangers = false, kinds = allKinds }: Table): void {
+  describe.each(kinds)(`${level}, over $name`, (kind) => {
+    let scene: Scene;
+    beforeAll(async () => void (scene = await Scene.start(kind, options)));
+    afterAll(() => scene.end());
+
+    test.each(cases)("%s", async (_, does, gets) => {
+      const eve = await scene.eve();
+      try {
+        if (!strangers) await eve.join();
+        await does(eve, scene);
+        await eve.gets(gets);
+        await scene.goesOn();
+      } finally {
+        await eve.leave();
+      }
+      await scene.isTidy();
+    });
+  });
+}

@@ -1,0 +1,80 @@
+/**
+ * The program that is attacked: a Coordinator, as an application would write it, in a process of its own. It sends back
+ * the messages of each data stream, and connects "alice" with "bob" when both are there. Bundled and started by
+ * victim-process.ts, which it tells how it is when asked.
+ */
+import { setImmediate } from "node:timers/promises";
+
+import { Coordinator } from "../../../src/index.ts";
+import type { Channel, CoordinatorStats, MessageReadable } from "../../../src/index.ts";
+import { createSelfSignedCertificate, listen } from "../../../src/transports/quic/index.ts";
+import type { QuicListenerStats } from "../../../src/transports/quic/index.ts";
+import { floodMessages, floodName, unreadName } from "./stream-names.ts";
+
+export interface Figures {
+  listener: QuicListenerStats;
+  coordinator: CoordinatorStats;
+  residentBytes: number;
+  heapBytes: number;
+}
+
+export interface Question {
+  id: number;
+  /** Whether garbage is to be collected first. */
+  collected: boolean;
+}
+
+const { cert, key, hash } = createSelfSignedCertificate({ hosts: ["localhost", "127.0.0.1"] });
+const coordinator = new Coordinator();
+// Who vanishes is forgotten soon, and so is what was kept for it.
+const limits = { maxHalfOpen: 128, handshakeTimeoutMs: 1000 };
+const listener = await listen({ host: "127.0.0.1", cert, key, idleTimeoutMs: 2000, limits });
+coordinator.serve(listener);
+
+process.on("message", (question: Question) => void answerTo(question));
+process.on("disconnect", () => process.exit());
+process.send!({ port: listener.address.port, hash: Buffer.from(hash).toString("hex") });
+
+for await (const channel of coordinator.incomingChannels) {
+  void serve(channel).catch(ignore);
+  const { clients } = coordinator;
+  if (clients.has("alice") && clients.has("bob") && ["alice", "bob"].includes(channel.peer.id)) {
+    void coordinator.introduce("alice", "bob").catch(ignore);
+  }
+}
+
+async function serve(channel: Channel): Promise<void> {
+  for await (const readable of channel.incomingUnidirectionalStreams) void answer(channel, readable).catch(ignore);
+}
+
+async function answer(channel: Channel, readable: MessageReadable): Promise<void> {
+  if (readable.name === unreadName) return;
+  const writable = await channel.createUnidirectionalStream({ name: readable.name });
+  if (readable.name !== floodName) return await readable.pipeTo(writable);
+  const writer = writable.getWriter();
+  const block = new Uint8Array(65_536);
+  for (let count = 0; count < floodMessages; count += 1) await writer.write(block);
+  await writer.close();
+}
+
+async function answerTo({ id, collected }: Question): Promise<void> {
+  if (collected) {
+    // What is found to be garbage in the first round may hold on to what is found in the second.
+    globalThis.gc!();
+    await setImmediate();
+    globalThis.gc!();
+  }
+  process.send!({ id, answer: await figures() });
+}
+
+async function figures(): Promise<Figures> {
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return {
+    listener: await listener.getStats(),
+    coordinator: await coordinator.getStats(),
+    residentBytes: rss,
+    heapBytes: heapUsed + external,
+  };
+}
+
+function ignore(): void {}
