@@ -169,7 +169,7 @@ export class Coordinator implements AsyncDisposable {
       if (newcomer.isCrowdedOut) return;
       if (error.code === "timeout") this.#countLimit("authenticateTimeoutMs");
       count(this.#refused, error.code);
-      await closeSoon(connection, error);
+      await closeSoon(connection, closeInfoOf(error));
     } finally {
       this.#joining.leave(source, newcomer)?.startTurn();
     }
@@ -228,7 +228,7 @@ export class Coordinator implements AsyncDisposable {
   #member(id: string): Member {
     const member = this.#members.get(id);
     if (member === undefined)
-      throw new ConecError("peer-lost", `There is no Client ${quoted(String(id))} here`, { source: "channel" });
+      throw new ConecError("peer-lost", `There is no Client ${quoted(id)} here`, { source: "channel" });
     return member;
   }
 

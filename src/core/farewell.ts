@@ -20,9 +20,12 @@ export function errorOfClose({ closeCode, reason }: CloseInfo): ConecError | und
   return code === undefined ? undefined : new ConecError(code, text, { remote: true });
 }
 
-/** Closes a connection because of an error, when what was said on it had the time to arrive. */
-export async function closeSoon(connection: Connection, error: ConecError): Promise<void> {
-  const timer = setTimeout(() => connection.close(closeInfoOf(error)), farewellMs);
+/**
+ * Closes a connection when what was said on it had the time to arrive, unless the other end closes it first. It had better:
+ * Chromium (156) may end the process of a page whose session the other end closes while streams of it are ending.
+ */
+export async function closeSoon(connection: Connection, info: CloseInfo): Promise<void> {
+  const timer = setTimeout(() => connection.close(info), farewellMs);
   await connection.closed.then(ignore, ignore);
   clearTimeout(timer);
 }

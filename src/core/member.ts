@@ -8,7 +8,7 @@ import type { ControlStream } from "./control-stream.ts";
 import type { AuthenticateRequest } from "./coordinator-options.ts";
 import { ConecError, quoted, reasonText, toConecError } from "./errors.ts";
 import type { CoordinatorLimits } from "./limits.ts";
-import { closeSoon } from "./farewell.ts";
+import { closeInfoOf, closeSoon } from "./farewell.ts";
 import { inTime } from "./in-time.ts";
 import { hearOut } from "./joining.ts";
 import type { LinkHolder } from "./link.ts";
@@ -119,8 +119,8 @@ export class Member implements LinkHolder {
       relayed: false,
     });
     end.closed.then(
-      (info) => this.connection.close(info),
-      (error: ConecError) => void closeSoon(this.connection, error),
+      (info) => void closeSoon(this.connection, info),
+      (error: ConecError) => void closeSoon(this.connection, closeInfoOf(error)),
     );
     this.#end = end;
     return end;
@@ -199,7 +199,8 @@ export class Member implements LinkHolder {
   /** Closes the channel shared with the Client, then its connection. */
   async close(info: CloseInfo, signal?: AbortSignal): Promise<void> {
     if (this.#end?.usable) await this.#end.close(info, signal).catch(ignore);
-    this.connection.close(info);
+    if (this.#end === undefined || signal?.aborted) this.connection.close(info);
+    await closeSoon(this.connection, info);
   }
 }
 

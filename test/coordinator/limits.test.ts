@@ -28,7 +28,7 @@ describe.each([memoryKind, quicKind])("limits over $name", (kind) => {
       await until(async () => (await hub.coordinator.getStats()).pending === joining.length);
     }
     await until(() => asked.length === 2);
-    expect(asked.map(({ id }) => id).toSorted()).toEqual(["a", "b"]);
+    expect(new Set(asked.map(({ id }) => id))).toEqual(new Set(["a", "b"]));
     expect((await hub.coordinator.getStats()).limited).toEqual({ pendingPerSource: 2 });
     asked[0]!.decide();
     await until(() => asked.length === 3);

@@ -19,7 +19,7 @@ type Act =
   | { do: "bytes"; line: number; bytes: Uint8Array }
   | { do: "end" | "abort"; line: number }
   | { do: "open a line"; bytes: Uint8Array }
-  | { do: "data"; head: [channel: number, stream: number]; bytes: Uint8Array; then: "close" | "abort" | "stay" }
+  | { do: "data"; head: [channel: number, stream: number]; bytes: Uint8Array; ending: "close" | "abort" | "stay" }
   | { do: "take an offer"; answer: "accept" | "refuse" | "silence" }
   | { do: "be written to" }
   | { do: "wait"; turns: number };
@@ -46,7 +46,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
       do: kindOf("data"),
       head: fc.tuple(small, small),
       bytes,
-      then: fc.constantFrom("close" as const, "abort" as const, "stay" as const),
+      ending: fc.constantFrom("close" as const, "abort" as const, "stay" as const),
     }),
   },
   {
@@ -102,7 +102,7 @@ describe.each([memoryKind, quicKind, http3Kind])("over $name", (kind) => {
       }
       case "data": {
         const writer = await eve.data(encodeVarints(...each.head), each.bytes);
-        if (each.then !== "stay") await writer[each.then]().catch(() => {});
+        if (each.ending !== "stay") await writer[each.ending]().catch(() => {});
         return;
       }
       case "take an offer": {
@@ -119,8 +119,10 @@ describe.each([memoryKind, quicKind, http3Kind])("over $name", (kind) => {
           .get("eve")
           ?.createUnidirectionalStream()
           .catch(() => undefined);
-        writable?.tryWrite(Uint8Array.of(1, 2, 3));
-        writable?.close().catch(() => {});
+        await writable
+          ?.getWriter()
+          .write(Uint8Array.of(1, 2, 3))
+          .catch(ignore);
         return;
       }
       case "wait":

@@ -349,6 +349,14 @@ describe("handshakes", () => {
     );
   });
 
+  test("a handshake that takes too long is given up", async () => {
+    const listener = await listening({ limits: { handshakeTimeoutMs: 50 } });
+    const forwarder = await forwarding(listener);
+    forwarder.pass = (_datagram, direction) => direction === "to-server";
+    await expect(dialled(forwarder.port, { connectTimeoutMs: 100 })).rejects.toMatchObject({ code: "timeout" });
+    await vi.waitFor(async () => expect(await listener.getStats()).toMatchObject({ halfOpen: 0, handshakesFailed: 1 }));
+  });
+
   test("what is no packet disturbs nobody", async () => {
     const listener = await listening();
     const forwarder = await forwarding(listener);

@@ -1,5 +1,5 @@
 import { Client, Coordinator, generateKeyPair } from "../../../src/index.ts";
-import type { Channel, ClientOptions, ConecErrorCode, CoordinatorOptions, Identity } from "../../../src/index.ts";
+import type { Channel, ClientOptions, ConecErrorCode, CoordinatorOptions } from "../../../src/index.ts";
 import { coordinatorLimits, clientLimits } from "../../../src/core/limits.ts";
 import { next } from "../../support/hub.ts";
 import { message } from "../../support/messages.ts";
@@ -104,7 +104,7 @@ const authenticateWrongly: Record<string, [does: () => unknown, gets: ConecError
 /** The hooks of the Coordinator that the programs use. */
 export const hooks: CoordinatorOptions = {
   authenticate: ({ requestedId, credentials }) =>
-    (authenticateWrongly[String(credentials)]?.[0]() ?? { id: requestedId }) as Identity,
+    authenticateWrongly[JSON.stringify(credentials)?.slice(1, -1) ?? ""]?.[0]() ?? { id: requestedId },
   authorize: ({ metadata }) => {
     if ("throw" in metadata) throw new Error("no");
     return metadata["allowed"] as boolean;

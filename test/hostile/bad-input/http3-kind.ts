@@ -1,6 +1,7 @@
-import type { BidirectionalStream, CloseInfo, Connection, Transport } from "../../../src/index.ts";
+import { ConecError } from "../../../src/index.ts";
+import type { BidirectionalStream, CloseInfo, Connection } from "../../../src/index.ts";
 import { encodeVarints } from "../../../src/streams/varint.ts";
-import { createSelfSignedCertificate, listen } from "../../../src/transports/quic/index.ts";
+import { createSelfSignedCertificate, listen, quic } from "../../../src/transports/quic/index.ts";
 import { StreamHead } from "../../../src/transports/quic/http3/stream-head.ts";
 import { frameTypes } from "../../../src/transports/quic/http3/frames.ts";
 import { TlvParser } from "../../../src/transports/quic/http3/tlv-parser.ts";
@@ -11,19 +12,26 @@ import { RawHttp3Client, sessionRequest, statusOf } from "../../transports/http3
 import type { Exchange } from "../../transports/http3-client.ts";
 import type { TransportKind } from "../../support/hub.ts";
 
-/** WebTransport over HTTP/3, the client's side made of bytes. */
-export const http3Kind: TransportKind = {
+/** Eve comes over WebTransport on HTTP/3, which she makes of bytes; the honest ones come over QUIC. */
+export const http3Kind: HostileKind = {
   name: "webtransport",
   listen: async () => {
     const { cert, key, hash } = createSelfSignedCertificate({ hosts: ["localhost"] });
     const listener = await listen({ host: "127.0.0.1", port: 0, cert, key });
-    const transport: Transport = {
-      name: "webtransport",
-      connect: (url) => openSession(Number(new URL(url).port), hash),
-    };
-    return { listener, transport, url: `https://127.0.0.1:${listener.address.port}` };
+    const transport = quic({ serverCertificateHashes: [{ algorithm: "sha-256", value: hash }] });
+    const url = `https://127.0.0.1:${listener.address.port}`;
+    hashes.set(url, hash);
+    return { listener, transport, url };
   },
+  connectEve: (url) => openSession(Number(new URL(url).port), hashes.get(url)!),
 };
+
+/** A transport, and another way over which Eve comes. */
+export interface HostileKind extends TransportKind {
+  connectEve?: (url: string) => Promise<Connection>;
+}
+
+const hashes = new Map<string, Uint8Array>();
 
 async function openSession(port: number, hash: Uint8Array): Promise<Connection> {
   const client = await RawHttp3Client.connect(port);
@@ -35,23 +43,34 @@ async function openSession(port: number, hash: Uint8Array): Promise<Connection> 
     void withoutPreamble(readable).then((rest) => {
       if (send === undefined) streams.unidirectional.controller.enqueue(rest);
       else streams.bidirectional.controller.enqueue({ readable: rest, writable: send.writable });
-    });
+    }, ignore);
   });
   if ((await statusOf(connect)) !== "200") throw new Error("There is no session");
   const preamble = (type: number): Uint8Array => encodeVarints(type, connect.id);
   const { bidirectional, unidirectional } = sessionStreamTypes;
+  const closed = ending(client, connect);
+  let isOver = false;
+  const markOver = (): void => void (isOver = true);
+  closed.then(markOver, markOver);
+  const checkOpen = (): void => {
+    if (isOver) throw new ConecError("closed", "The session is over");
+  };
   return {
     transport: "webtransport",
     remote: { host: "127.0.0.1", port },
     server: { certificateHashes: [hash] },
-    closed: ending(client, connect),
+    closed,
     incomingBidirectionalStreams: streams.bidirectional.readable,
     incomingUnidirectionalStreams: streams.unidirectional.readable,
     async createBidirectionalStream() {
+      checkOpen();
       const { receive, send } = client.driver.streams.openBidirectional(preamble(bidirectional));
       return { readable: receive.readable, writable: send.writable };
     },
-    createUnidirectionalStream: async () => client.driver.streams.openUnidirectional(preamble(unidirectional)).writable,
+    async createUnidirectionalStream() {
+      checkOpen();
+      return client.driver.streams.openUnidirectional(preamble(unidirectional)).writable;
+    },
     close: () => void client.close(),
     getStats: async () => ({}),
   };
@@ -91,3 +110,5 @@ async function ending(client: RawHttp3Client, { reader }: Exchange): Promise<Clo
   if ("error" in end) throw end.error;
   return end.info;
 }
+
+function ignore(): void {}

@@ -5,6 +5,7 @@ import { Hub, next } from "../../support/hub.ts";
 import type { TransportKind } from "../../support/hub.ts";
 import { isMessage, message, random } from "../../support/messages.ts";
 import { Eve } from "./eve.ts";
+import type { HostileKind } from "./http3-kind.ts";
 import { within } from "./within.ts";
 
 /** Carol does not read a stream of this name. */
@@ -45,7 +46,8 @@ export class Scene {
 
   async eve(): Promise<Eve> {
     const { hub } = this;
-    const connection = await hub.transport.connect(hub.url);
+    const { connectEve = (url) => hub.transport.connect(url) } = hub.kind as HostileKind;
+    const connection = await connectEve(hub.url);
     return new Eve({ connection, url: hub.url, introduce: () => hub.coordinator.introduce("eve", "carol") });
   }
 
