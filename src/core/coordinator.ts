@@ -206,7 +206,8 @@ export class Coordinator implements AsyncDisposable {
     this.#clients.set(id, channel);
     this.#memberOf.set(channel, member);
     member.channel = channel;
-    void member.gone.then(() => this.#leave(member));
+    const leave = (): void => this.#leave(member);
+    end.closed.then(leave, leave);
     this.#incoming.push(channel);
   }
 

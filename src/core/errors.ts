@@ -119,7 +119,8 @@ export function reasonText(reason: unknown): string {
  * A text that a peer chose, as it stands in a message of ours: in quotes, cut at 128 bytes, and without anything that a
  * terminal or a log would take for other than text.
  */
-export function quoted(text: string): string {
+export function quoted(value: unknown): string {
+  const text = String(value);
   const printable = JSON.stringify(text.slice(0, maxQuotedBytes))
     .slice(1, -1)
     .replace(unprintable, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);

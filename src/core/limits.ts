@@ -1,4 +1,4 @@
-import { ConecError } from "./errors.ts";
+import { ConecError, quoted } from "./errors.ts";
 
 /** What one end of a channel allows. Times in milliseconds, sizes in bytes. */
 export interface ChannelLimits {
@@ -115,7 +115,7 @@ function withDefaults<T extends object>(given: Partial<T>, defaults: T): T {
     if (typeof value !== "number" || !(value >= 1) || value > 2 ** 31 - 1 || !Number.isInteger(value)) {
       throw new ConecError(
         "invalid-argument",
-        `The limit "${key}" must be an integer from 1 to 2^31 - 1, not ${JSON.stringify(value)}`,
+        `The limit "${key}" must be an integer from 1 to 2^31 - 1, not ${quoted(value)}`,
       );
     }
     (limits as Record<string, unknown>)[key] = value;

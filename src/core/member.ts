@@ -28,8 +28,6 @@ export interface AdmitOptions {
 /** A Client as its Coordinator sees it: its connection, the channel shared with it, the channels offered to it. */
 export class Member implements LinkHolder {
   readonly connection: Connection;
-  /** Resolves when the Client is gone, for whatever reason. */
-  readonly gone: Promise<void>;
   /** The channel shared with the Client, once it was welcomed. */
   channel: Channel | undefined;
   peer!: Peer;
@@ -94,7 +92,6 @@ export class Member implements LinkHolder {
     { limits, limited }: Pick<AdmitOptions, "limits" | "limited">,
   ) {
     this.connection = session.connection;
-    this.gone = session.connection.closed.then(ignore, ignore);
     this.#session = session;
     this.#control = control;
     this.#limits = limits;

@@ -121,9 +121,10 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
     return this.#ending || this.#state === "closing";
   }
 
-  /** True once the stream has been closed and everything received. */
-  get isClosed(): boolean {
-    return this.#state === "ended" && this.#error === undefined;
+  /** Why a `write` is refused, as every WritableStream has it; undefined while nothing is against it. */
+  get refusal(): unknown {
+    if (this.#error !== undefined || !(this.ending || this.#state === "ended")) return this.#error;
+    return new TypeError("The stream was closed");
   }
 
   /** The program has called `close`; {@link close} comes when what it wrote before has left. */

@@ -1,4 +1,3 @@
-import { ConecError } from "../core/errors.ts";
 import type { MessageSink } from "./message-sink.ts";
 
 /**
@@ -15,11 +14,11 @@ export class MessageWriter extends WritableStreamDefaultWriter<Uint8Array> {
   }
 
   override write(chunk: Uint8Array): Promise<void> {
-    if (!this.#released && this.#sink.takeSmall(chunk)) return taken;
-    // Node 20 takes this for a fault of its own.
-    if (this.#sink.isClosed)
-      return Promise.reject(new ConecError("closed", "The stream was closed", { source: "stream" }));
-    return super.write(chunk);
+    if (this.#released) return super.write(chunk);
+    if (this.#sink.takeSmall(chunk)) return taken;
+    const { refusal } = this.#sink;
+    // Not to the stream: Node 20 takes a write behind the end for a fault of its own.
+    return refusal === undefined ? super.write(chunk) : Promise.reject(refusal);
   }
 
   override close(): Promise<void> {
