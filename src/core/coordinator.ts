@@ -207,7 +207,8 @@ export class Coordinator implements AsyncDisposable {
     this.#memberOf.set(channel, member);
     member.channel = channel;
     const leave = (): void => this.#leave(member);
-    end.closed.then(leave, leave);
+    end.closed.then(leave, ignore);
+    void member.gone.then(leave);
     this.#incoming.push(channel);
   }
 

@@ -3,19 +3,18 @@
  * goes out on the other. Control messages are read, so that the Coordinator knows what is open; data streams are bytes
  * that are piped through.
  */
-import type { EndedChannel } from "./channel-churn.ts";
 import type { ChannelPath } from "./channel-path.ts";
 import type { ControlMessage, ControlMessageOf, Peer } from "./control-messages.ts";
 import { ConecError, quoted, reasonText } from "./errors.ts";
 import { unrefTimeout } from "../streams/timer.ts";
+import { createSide, forgetStreams, otherSide } from "./link-side.ts";
+import type { LinkHolder, LinkSide, Side } from "./link-side.ts";
 import type { CloseInfo } from "./transport.ts";
 import { discard } from "../streams/discard.ts";
 import { forward } from "../streams/forward.ts";
 import type { ByteSource } from "../streams/byte-ends.ts";
 import type { Metadata } from "../streams/message-writable.ts";
 import { ignore } from "../streams/ignore.ts";
-
-export type Side = 0 | 1;
 
 export interface LinkOptions {
   metadata: Metadata;
@@ -27,31 +26,6 @@ export interface LinkOptions {
   onSendChannel: (side: Side, via: number, metadata: Metadata) => void;
   /** A limit was reached, of this name. */
   limited: (limit: string) => void;
-}
-
-/** Who holds an end, and who is to know what it does with it: a Client. */
-export interface LinkHolder {
-  readonly peer: Peer;
-  /** It asks for something that has to be decided. Returns what to call then. @throws ConecError `limit-exceeded` */
-  beginRequest?(): () => void;
-  /** It opened a data stream. */
-  streamOpened?(): void;
-  /** So many data streams that it had opened are over. */
-  streamsOver?(count: number): void;
-  channelEnded?(channel: EndedChannel): void;
-}
-
-interface LinkSide {
-  /** Where this side's traffic goes; undefined until somebody holds this end. */
-  path: ChannelPath | undefined;
-  holder: LinkHolder | undefined;
-  /** When it came to hold this end. */
-  sinceMs: number;
-  /** Streams opened from this side so far, and how many it may have opened. */
-  opened: number;
-  maxStreams: number;
-  /** Of the streams opened from this side, those that are not over. */
-  readonly open: Set<number>;
 }
 
 type StreamMessage = ControlMessageOf<"open" | "finished" | "abort" | "stop" | "maxStreams">;
@@ -74,15 +48,7 @@ export class Link {
   constructor(options: LinkOptions) {
     this.metadata = options.metadata;
     this.#options = options;
-    const side = (): LinkSide => ({
-      path: undefined,
-      holder: undefined,
-      sinceMs: 0,
-      opened: 0,
-      maxStreams: options.streamLimit,
-      open: new Set(),
-    });
-    this.#sides = [side(), side()];
+    this.#sides = [createSide(options.streamLimit), createSide(options.streamLimit)];
     this.closed = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
     this.closed.catch(ignore);
   }
@@ -127,7 +93,7 @@ export class Link {
   attach(side: Side, path: ChannelPath, holder: LinkHolder): void {
     const other = otherSide(side);
     const taken = this.#sides[side].holder !== undefined;
-    this.#forget(side);
+    forgetStreams(this.#sides[side]);
     this.#sides[side].path = path;
     this.#sides[side].holder = holder;
     this.#sides[side].sinceMs = performance.now();
@@ -290,7 +256,7 @@ export class Link {
     for (const side of [0, 1] as const) {
       const { path, holder, sinceMs } = this.#sides[side];
       path?.end();
-      this.#forget(side);
+      forgetStreams(this.#sides[side]);
       holder?.channelEnded?.({ closedByIt: closedBy === side, used, livedMs: nowMs - sinceMs });
     }
     for (const waiting of this.#waiting) for (const deliver of waiting.splice(0)) deliver();
@@ -301,20 +267,8 @@ export class Link {
     if (error === undefined) this.#settle.resolve(info);
     else this.#settle.reject(error);
   }
-
-  /** What was opened from a side is no longer held against its holder. */
-  #forget(side: Side): void {
-    const { holder, open } = this.#sides[side];
-    if (open.size > 0) holder?.streamsOver?.(open.size);
-    open.clear();
-  }
 }
 
 function closeMessage({ closeCode, reason }: CloseInfo, error?: ConecError): ControlMessage {
   return { type: "close", closeCode, reason: reasonText(reason), ...(error === undefined ? {} : { code: error.code }) };
-}
-
-/** The side across. */
-export function otherSide(side: Side): Side {
-  return side === 0 ? 1 : 0;
 }

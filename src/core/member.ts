@@ -11,7 +11,7 @@ import type { CoordinatorLimits } from "./limits.ts";
 import { closeInfoOf, closeSoon } from "./farewell.ts";
 import { inTime } from "./in-time.ts";
 import { hearOut } from "./joining.ts";
-import type { LinkHolder } from "./link.ts";
+import type { LinkHolder } from "./link-side.ts";
 import { Session } from "./session.ts";
 import type { SessionPath } from "./session.ts";
 import type { CloseInfo, Connection } from "./transport.ts";
@@ -28,6 +28,8 @@ export interface AdmitOptions {
 /** A Client as its Coordinator sees it: its connection, the channel shared with it, the channels offered to it. */
 export class Member implements LinkHolder {
   readonly connection: Connection;
+  /** Resolves when the Client is gone, for whatever reason. */
+  readonly gone: Promise<void>;
   /** The channel shared with the Client, once it was welcomed. */
   channel: Channel | undefined;
   peer!: Peer;
@@ -92,6 +94,7 @@ export class Member implements LinkHolder {
     { limits, limited }: Pick<AdmitOptions, "limits" | "limited">,
   ) {
     this.connection = session.connection;
+    this.gone = session.connection.closed.then(ignore, ignore);
     this.#session = session;
     this.#control = control;
     this.#limits = limits;
