@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { fromBase64Url } from "./base64url.ts";
 import { ConecError, conecErrorCodes, maxReasonBytes } from "./errors.ts";
 import type { ConecErrorCode } from "./errors.ts";
-import { countMembers, jsonShape } from "./json-shape.ts";
+import { countMembers, isFiniteJson, jsonShape } from "./json-shape.ts";
 import { isPublicKey } from "./key-pair.ts";
 import type { PublicKey } from "./key-pair.ts";
 import { metadataFault, nameFault } from "./metadata.ts";
@@ -155,7 +155,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const name = v.custom<string>((value) => nameFault(value) === undefined, "not a name");
 const id = v.custom<string>((value) => value !== "" && nameFault(value) === undefined, "not an id");
 const metadata = v.custom<Metadata>((value) => metadataFault(value) === undefined, "not metadata");
-const json = v.custom<JsonValue>(() => true);
+const json = v.custom<JsonValue>(isFiniteJson, "a number is too large");
 const uint32 = v.custom<number>(isUint32, "not an integer of 32 bits");
 /** Ids of channels and streams, and counts of streams. */
 const number = v.custom<number>(isNumber, "not an integer from 0 to 2^53 - 1");

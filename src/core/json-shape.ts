@@ -31,6 +31,12 @@ export function countMembers(value: unknown): number {
   return Array.isArray(value) ? members - value.length : members;
 }
 
+/** Whether a parsed JSON text can be written again: it may hold numbers that are too large for one. */
+export function isFiniteJson(value: unknown): boolean {
+  if (typeof value === "number") return Number.isFinite(value);
+  return typeof value !== "object" || value === null || Object.values(value).every(isFiniteJson);
+}
+
 const quote = 0x22;
 const backslash = 0x5c;
 const colon = 0x3a;

@@ -13,7 +13,7 @@ export interface SuperviseOptions {
   env?: NodeJS.ProcessEnv;
   /** How long its event loop may stand still before it is killed and started again, in milliseconds. Default 1500. */
   hungAfterMs?: number;
-  /** How long it may take to start, in milliseconds. Default 10000. */
+  /** How long it may take until its event loop turns, in milliseconds: it may be busy with loading. Default 10000. */
   startTimeoutMs?: number;
   /** How long it may take to end after {@link Supervisor.close}, before it is killed, in milliseconds. Default 15000. */
   closeTimeoutMs?: number;
@@ -22,6 +22,7 @@ export interface SuperviseOptions {
 }
 
 export type SupervisorEvent =
+  /** It runs: its event loop turns. From here on it is watched. */
   | { type: "started"; pid: number }
   /** Its event loop stands still; it is killed. */
   | { type: "hung"; pid: number }
@@ -117,10 +118,11 @@ class ProcessSupervisor implements Supervisor {
     child.on("message", (message) => {
       if (message !== heartbeatMessage) return;
       beats += 1;
-      if (beats === 1) this.#tell({ type: "started", pid: child.pid! });
-      clearTimeout(watch);
       // The first beat comes before the program is loaded, which may take a while.
-      watch = setTimeout(hung, beats === 1 ? startTimeoutMs : hungAfterMs);
+      if (beats === 1) return;
+      if (beats === 2) this.#tell({ type: "started", pid: child.pid! });
+      clearTimeout(watch);
+      watch = setTimeout(hung, hungAfterMs);
     });
     let over = false;
     const ended = (code: number | null, signal: NodeJS.Signals | null): void => {

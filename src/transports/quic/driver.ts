@@ -156,6 +156,8 @@ export class Driver implements TurnTaker, StreamTableOwner {
     if (this.#heard) this.#keepAlive.heard(this.nowMs);
     this.#heard = false;
     if (this.#engine.isDraining()) this.#endByEngine();
+    // A stateless reset leaves nothing to drain (RFC 9000, section 10.3.1).
+    else if (this.#engine.isClosed()) return this.release();
     this.acknowledgeSoon();
   }
 
