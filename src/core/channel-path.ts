@@ -1,8 +1,8 @@
 import { toConecError } from "./errors.ts";
 import type { ConecError } from "./errors.ts";
 import type { ControlMessage } from "./control-messages.ts";
-import type { CloseInfo } from "./transport.ts";
-import type { ByteSource, ByteTarget } from "../streams/byte-ends.ts";
+import type { ByteWriter, CloseInfo } from "./transport.ts";
+import type { ByteSource } from "../streams/byte-ends.ts";
 
 /**
  * What a channel end sits on: the way to the other end for control messages and data streams. A Channel knows its path,
@@ -12,7 +12,7 @@ export interface ChannelPath {
   /** Sends a control message; kept in order. Returns a promise when it would be well to wait before the next. */
   send(message: ControlMessage): void | Promise<void>;
   /** Opens the byte stream of a data stream, its header and then `head` already written. */
-  openStream(stream: number, head?: Uint8Array): Promise<ByteTarget>;
+  openStream(stream: number, head?: Uint8Array): Promise<ByteWriter>;
   /** Says who takes what comes; what came before waits in order. Called again to hand over to another receiver. */
   attach(receiver: ChannelPathReceiver): void;
   /** Stops giving out what comes, until {@link attach} is called again. */

@@ -206,10 +206,10 @@ export class Link {
     this.#forwarding.add(controller);
     this.#streamsForwarded += 1;
     try {
-      await forward(source, await path!.openStream(stream, source.head), controller.signal);
+      await forward(source.reader, await path!.openStream(stream, source.head), controller.signal);
     } catch (error) {
       // Why, is said on the control streams: the ends wait for that before they believe a broken stream.
-      await source.reader.cancel(error).catch(ignore); // rejects when the stream has been handed to pipeTo
+      await source.reader.cancel(error).catch(ignore);
     } finally {
       this.#forwarding.delete(controller);
     }

@@ -2,8 +2,8 @@ import { ConecError } from "./errors.ts";
 import { PathInbox } from "./channel-path.ts";
 import type { ChannelPath, ChannelPathReceiver } from "./channel-path.ts";
 import type { ControlMessage } from "./control-messages.ts";
-import { byteSource, byteTarget } from "../streams/byte-ends.ts";
-import type { ByteTarget } from "../streams/byte-ends.ts";
+import type { ByteWriter } from "./transport.ts";
+import { writeHead } from "../streams/byte-ends.ts";
 import { createBytePipe } from "../streams/byte-pipe.ts";
 
 /** Two paths within one process: what is sent on one comes on the other. */
@@ -30,11 +30,11 @@ class LocalPath implements ChannelPath {
     return Promise.resolve().then(() => this.#other.#inbox.message(message));
   }
 
-  async openStream(stream: number, head = new Uint8Array(0)): Promise<ByteTarget> {
+  async openStream(stream: number, head = nothing): Promise<ByteWriter> {
     if (this.#ended) throw new ConecError("closed", "The channel was closed", { source: "channel" });
     const { readable, writable } = createBytePipe();
-    this.#other.#inbox.stream(stream, byteSource(readable));
-    return byteTarget(writable, head);
+    this.#other.#inbox.stream(stream, { head: nothing, reader: readable.getReader() });
+    return writeHead(writable.getWriter(), head);
   }
 
   attach(receiver: ChannelPathReceiver): void {
@@ -51,3 +51,5 @@ class LocalPath implements ChannelPath {
     queueMicrotask(() => this.#other.#inbox.ended());
   }
 }
+
+const nothing = new Uint8Array(0);

@@ -67,7 +67,7 @@ export class OutgoingStreams {
     this.#opened += 1;
     apply(actions);
     try {
-      const { writer } = await path.openStream(stream);
+      const writer = await path.openStream(stream);
       const sink = new MessageSink(writer, {
         maxMessageBytes: limits.maxMessageBytes,
         hooks: this.#hooks(stream, entry),

@@ -9,8 +9,8 @@ import { unrefTimeout } from "../streams/timer.ts";
 import type { BidirectionalStream, ByteReader, ByteWriter, CloseInfo, Connection } from "./transport.ts";
 import { discard } from "../streams/discard.ts";
 import { ReaderIterator } from "../streams/reader-iterator.ts";
-import { byteSource, byteTarget } from "../streams/byte-ends.ts";
-import type { ByteSource, ByteTarget } from "../streams/byte-ends.ts";
+import { writeHead } from "../streams/byte-ends.ts";
+import type { ByteSource } from "../streams/byte-ends.ts";
 import { encodeVarints, varintLengthFrom } from "../streams/varint.ts";
 import { ignore } from "../streams/ignore.ts";
 
@@ -41,13 +41,15 @@ export class Session {
   constructor(connection: Connection, options: SessionOptions) {
     this.connection = connection;
     this.#options = options;
-    void this.#take(connection.incomingUnidirectionalStreams, (readable) => this.#dataStream(byteSource(readable)));
+    const dataStream = (reader: ByteReader): Promise<void> => this.#dataStream({ head: empty, reader });
+    if (connection.incomingReaders !== undefined) void this.#take(connection.incomingReaders, dataStream);
+    else void this.#take(connection.incomingUnidirectionalStreams, (readable) => dataStream(readable.getReader()));
     void this.#take(connection.incomingBidirectionalStreams, (stream) => this.#bidirectionalStream(stream));
   }
 
   async openControlStream(): Promise<ControlStream> {
     const stream = await this.connection.createBidirectionalStream();
-    return new ControlStream(stream.lock?.() ?? lock(stream), undefined, this.#options.limited);
+    return new ControlStream(lock(stream), undefined, this.#options.limited);
   }
 
   /** See {@link SessionOptions.heard}. */
@@ -77,8 +79,10 @@ export class Session {
     return this.#paths.get(channel);
   }
 
-  async openDataStream(channel: number, stream: number, head: Uint8Array = empty): Promise<ByteTarget> {
-    return byteTarget(await this.connection.createUnidirectionalStream(), encodeVarints(channel, stream), head);
+  async openDataStream(channel: number, stream: number, head: Uint8Array = empty): Promise<ByteWriter> {
+    const writer =
+      (await this.connection.createWriter?.()) ?? (await this.connection.createUnidirectionalStream()).getWriter();
+    return writeHead(writer, encodeVarints(channel, stream), head);
   }
 
   /** The error behind an error: if the connection was closed because of one, that. */
@@ -115,18 +119,17 @@ export class Session {
     }
   }
 
-  async #bidirectionalStream({ readable, writable }: BidirectionalStream): Promise<void> {
-    const source = byteSource(readable);
-    const head = await this.#inTime(source.reader, readSome);
+  async #bidirectionalStream(stream: BidirectionalStream): Promise<void> {
+    const { reader, writer } = lock(stream);
+    const head = await this.#inTime(reader, readSome);
     if (head[0] !== 0) {
-      const { reader } = source;
       const { onControlStream, limited } = this.#options;
-      onControlStream(new ControlStream({ reader, writer: writable.getWriter() }, head, limited));
+      onControlStream(new ControlStream({ reader, writer }, head, limited));
       return;
     }
     // A data stream on a transport that has no unidirectional streams.
-    void writable.close().catch(ignore);
-    await this.#dataStream({ ...source, head: head.subarray(varintLengthFrom(0)) });
+    void writer.close().catch(ignore);
+    await this.#dataStream({ reader, head: head.subarray(varintLengthFrom(0)) });
   }
 
   async #dataStream(source: ByteSource): Promise<void> {
@@ -159,8 +162,8 @@ async function readSome(reader: ByteReader): Promise<Uint8Array> {
   }
 }
 
-function lock({ readable, writable }: BidirectionalStream): { reader: ByteReader; writer: ByteWriter } {
-  return { reader: readable.getReader(), writer: writable.getWriter() };
+function lock(stream: BidirectionalStream): { reader: ByteReader; writer: ByteWriter } {
+  return stream.lock?.() ?? { reader: stream.readable.getReader(), writer: stream.writable.getWriter() };
 }
 
 /** The path of one channel over a {@link Session}: its control stream, and data streams headed by its id. */
@@ -182,7 +185,7 @@ export class SessionPath implements ChannelPath {
     return this.#control.send(message);
   }
 
-  async openStream(stream: number, head?: Uint8Array): Promise<ByteTarget> {
+  async openStream(stream: number, head?: Uint8Array): Promise<ByteWriter> {
     if (this.#ended) throw new ConecError("closed", "The channel was closed", { source: "channel" });
     return await this.session.openDataStream(this.channel, stream, head);
   }

@@ -25,7 +25,10 @@ export interface BidirectionalStream {
 }
 
 /** What conec uses of a ReadableStreamDefaultReader. */
-export type ByteReader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel" | "closed">;
+export interface ByteReader extends Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel" | "closed"> {
+  /** Gives back the memory of a chunk that was read here and that nobody will look at any more. Never required. */
+  recycle?(chunk: Uint8Array): void;
+}
 
 /** What conec uses of a WritableStreamDefaultWriter. */
 export type ByteWriter = Pick<
@@ -98,6 +101,12 @@ export interface Connection {
   /** Opens a stream; the other end learns of it with its first byte. Rejects with `closed` or the connection's error. */
   createBidirectionalStream(): Promise<BidirectionalStream>;
   createUnidirectionalStream(): Promise<WritableStream<Uint8Array>>;
+  /**
+   * As {@link incomingUnidirectionalStreams} and {@link createUnidirectionalStream}, but the streams are locked, for a
+   * transport that can give that at less cost than web streams. If there, they are used in their place.
+   */
+  readonly incomingReaders?: ReadableStream<ByteReader>;
+  createWriter?(): Promise<ByteWriter>;
   /** Ends the connection at once; data not yet acknowledged may be lost. The first call counts, later ones do nothing. */
   close(info?: Partial<CloseInfo>): void;
   getStats(): Promise<ConnectionStats>;

@@ -39,6 +39,8 @@ export class FrameDecoder {
   #headerBytes = 0;
   #body: MessageAssembler | undefined;
   #state: FrameState = "open";
+  /** Set when a message is a view of the chunk that it came in. */
+  sharesMemory = false;
 
   /** Messages longer than `maxMessageBytes` are refused before any of their bytes are kept. */
   constructor(maxMessageBytes: number) {
@@ -110,6 +112,7 @@ export class FrameDecoder {
     }
     if (offset + length <= chunk.length) {
       messages.push(new Uint8Array(chunk.buffer, chunk.byteOffset + offset, length));
+      this.sharesMemory = true;
       return offset + length;
     }
     this.#body = new MessageAssembler(length);

@@ -1,14 +1,11 @@
 /**
  * Collects the pieces of one message that came in several chunks. Memory follows what has arrived, never the declared
- * length: large pieces are kept as they are and copied once at the end; small ones are copied together at once, so that
- * a sender of single bytes cannot make each cost an object.
+ * length: it is never more than eight times that.
  */
 export class MessageAssembler {
   readonly #length: number;
-  readonly #pieces: Uint8Array[] = [];
+  #message = new Uint8Array(0);
   #received = 0;
-  #block = new Uint8Array(0);
-  #blockUsed = 0;
 
   /** @param length bytes of the whole message */
   constructor(length: number) {
@@ -19,47 +16,30 @@ export class MessageAssembler {
     return this.#length - this.#received;
   }
 
+  /** Memory that is held. */
   get heldBytes(): number {
-    return this.#received;
+    return this.#message.length;
   }
 
-  /** Takes the next piece, at most {@link missingBytes} long. The bytes stay the caller's only until the next call. */
+  /** Copies the next piece, at most {@link missingBytes} long. */
   add(piece: Uint8Array): void {
-    this.#received += piece.length;
-    if (piece.length >= smallPieceBytes) {
-      this.#closeBlock();
-      this.#pieces.push(piece);
-      return;
-    }
-    if (this.#blockUsed + piece.length > this.#block.length) {
-      this.#closeBlock();
-      this.#block = new Uint8Array(Math.min(blockBytes, piece.length + this.missingBytes));
-    }
-    this.#block.set(piece, this.#blockUsed);
-    this.#blockUsed += piece.length;
+    const received = this.#received + piece.length;
+    if (received > this.#message.length) this.#grow(received);
+    this.#message.set(piece, this.#received);
+    this.#received = received;
   }
 
   /** The whole message, once nothing is missing. */
   assemble(): Uint8Array {
-    this.#closeBlock();
-    if (this.#pieces.length === 1) return this.#pieces[0]!;
-    const message = new Uint8Array(this.#length);
-    let offset = 0;
-    for (const piece of this.#pieces) {
-      message.set(piece, offset);
-      offset += piece.length;
-    }
-    return message;
+    return this.#message;
   }
 
-  #closeBlock(): void {
-    if (this.#blockUsed > 0) this.#pieces.push(this.#block.subarray(0, this.#blockUsed));
-    this.#block = this.#block.subarray(this.#blockUsed);
-    this.#blockUsed = 0;
+  #grow(leastBytes: number): void {
+    const bytes = growth * leastBytes;
+    const grown = new Uint8Array(bytes > this.#length / 2 ? this.#length : bytes);
+    grown.set(this.#message.subarray(0, this.#received));
+    this.#message = grown;
   }
 }
 
-/** Pieces below this many bytes are copied together. */
-const smallPieceBytes = 4096;
-/** The copies are made in blocks of at most this many bytes. */
-const blockBytes = 16_384;
+const growth = 4;

@@ -120,15 +120,19 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
 
   async #pump(reader: ByteReader, head: Uint8Array): Promise<void> {
     let chunk = head;
+    /** The whole of the chunk, if it was read here. */
+    let read: Uint8Array | undefined;
     try {
       for (;;) {
         while (this.#bufferedBytes >= readAheadBytes && !this.#discarding)
           await new Promise<void>((resolve) => (this.#resume = resolve));
         if (chunk.length > 0 && !this.#discarding) chunk = chunk.subarray(this.#decode(chunk));
         else {
+          if (read !== undefined && !this.#decoder.sharesMemory) reader.recycle?.(read);
+          this.#decoder.sharesMemory = false;
           const { value, done } = await reader.read();
           if (done) break;
-          chunk = value;
+          chunk = read = value;
         }
       }
       if (!this.#discarding) this.#decoder.finish();

@@ -13,6 +13,8 @@ export interface ByteProducer {
   start(controller: SourceController): void;
   pull(): void;
   cancel(reason: unknown): void;
+  /** See {@link ByteReader.recycle}. */
+  recycle?(chunk: Uint8Array): void;
 }
 
 type Result = ReadableStreamReadResult<Uint8Array>;
@@ -49,6 +51,10 @@ export class SourceReader implements ByteReader, SourceController {
     if (this.#state !== "open") return;
     this.close();
     this.#source.cancel(reason);
+  }
+
+  recycle(chunk: Uint8Array): void {
+    this.#source.recycle?.(chunk);
   }
 
   /** For the source: the next bytes. */

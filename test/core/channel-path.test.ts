@@ -3,10 +3,9 @@ import { PathInbox } from "../../src/core/channel-path.ts";
 import type { ChannelPathReceiver } from "../../src/core/channel-path.ts";
 import type { ControlMessage } from "../../src/core/control-messages.ts";
 import { ConecError } from "../../src/core/errors.ts";
-import { byteSource } from "../../src/streams/byte-ends.ts";
 import { isPending, turns } from "../streams/message-pipe.ts";
 
-const source = byteSource(new ReadableStream());
+const source = { head: new Uint8Array(0), reader: new ReadableStream<Uint8Array>().getReader() };
 
 function ping(id: number): ControlMessage {
   return { type: "ping", id };

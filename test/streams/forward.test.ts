@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ConecError } from "../../src/core/errors.ts";
-import { byteSource, byteTarget } from "../../src/streams/byte-ends.ts";
+import { writeHead } from "../../src/streams/byte-ends.ts";
 import { createBytePipe } from "../../src/streams/byte-pipe.ts";
 import { discard } from "../../src/streams/discard.ts";
 import { forward } from "../../src/streams/forward.ts";
@@ -16,7 +16,7 @@ function forwardAll(
   head: Uint8Array,
   signal = new AbortController().signal,
 ): Promise<void> {
-  return forward(byteSource(readable), byteTarget(writable, head), signal);
+  return forward(readable.getReader(), writeHead(writable.getWriter(), head), signal);
 }
 
 test.each([
@@ -107,13 +107,13 @@ test("a target that has failed already cancels the source", async () => {
 
 test("discard reads to the end, and never rejects", async () => {
   const read = createBytePipe();
-  const discarded = discard(byteSource(read.readable));
+  const discarded = discard({ reader: read.readable.getReader() });
   const writer = read.writable.getWriter();
   for (let i = 0; i < 20; i++) await writer.write(new Uint8Array(50_000));
   await writer.close();
   await discarded;
   const broken = createBytePipe();
-  const settled = discard(byteSource(broken.readable));
+  const settled = discard({ reader: broken.readable.getReader() });
   broken.fail(new ConecError("connection-lost", "gone"));
   await settled;
 });

@@ -1,5 +1,7 @@
 import { checkCloseInfo } from "../../core/close-info.ts";
 import { ConecError } from "../../core/errors.ts";
+import { IncomingHalves, bidirectional, lockWriter } from "../../streams/stream-halves.ts";
+import type { ReceiveHalf, SendHalf } from "../../streams/stream-halves.ts";
 import type {
   BidirectionalStream,
   ByteReader,
@@ -11,7 +13,6 @@ import type {
   ServerCertificate,
 } from "../../core/transport.ts";
 import type { ConnectionEnd } from "./connection-end.ts";
-import { IncomingQueue } from "./incoming-queue.ts";
 
 /** A {@link Connection}: what users see of a QUIC connection, or of a session over one. */
 export class QuicConnection implements Connection {
@@ -20,15 +21,7 @@ export class QuicConnection implements Connection {
   readonly server: ServerCertificate | undefined;
   readonly closed: Promise<CloseInfo>;
   readonly #carrier: Carrier;
-  readonly #bidirectional = new IncomingQueue<BidirectionalStream>(({ readable, writable }) => {
-    const refused = new ConecError("refused", "Nobody takes streams", { source: "stream" });
-    void readable.cancel(refused).catch(() => {});
-    void writable.abort(refused).catch(() => {});
-  });
-  readonly #unidirectional = new IncomingQueue<ReadableStream<Uint8Array>>((readable) => {
-    const refused = new ConecError("refused", "Nobody takes streams", { source: "stream" });
-    void readable.cancel(refused).catch(() => {});
-  });
+  readonly #incoming = new IncomingHalves();
   #end: ConnectionEnd | undefined;
   #resolveClosed!: (info: CloseInfo) => void;
   #rejectClosed!: (error: ConecError) => void;
@@ -50,17 +43,21 @@ export class QuicConnection implements Connection {
     });
     this.closed.catch(() => {});
     connectEvents({
-      onStream: (receive, send) => this.#onStream(receive, send),
+      onStream: (receive, send) => this.#incoming.push(receive, send),
       onEnd: (end) => this.#onEnd(end),
     });
   }
 
   get incomingBidirectionalStreams(): ReadableStream<BidirectionalStream> {
-    return this.#bidirectional.readable;
+    return this.#incoming.bidirectionalStreams;
   }
 
   get incomingUnidirectionalStreams(): ReadableStream<ReadableStream<Uint8Array>> {
-    return this.#unidirectional.readable;
+    return this.#incoming.unidirectionalStreams;
+  }
+
+  get incomingReaders(): ReadableStream<ByteReader> {
+    return this.#incoming.readers;
   }
 
   async createBidirectionalStream(): Promise<BidirectionalStream> {
@@ -72,6 +69,11 @@ export class QuicConnection implements Connection {
   async createUnidirectionalStream(): Promise<WritableStream<Uint8Array>> {
     this.#assertOpen();
     return this.#carrier.streams.openUnidirectional().writable;
+  }
+
+  async createWriter(): Promise<ByteWriter> {
+    this.#assertOpen();
+    return lockWriter(this.#carrier.streams.openUnidirectional());
   }
 
   close(info: Partial<CloseInfo> = {}): void {
@@ -88,66 +90,26 @@ export class QuicConnection implements Connection {
     throw new ConecError("closed", "Cannot open a stream: the connection is closed");
   }
 
-  #onStream(receive: Readable, send: Writable | undefined): void {
-    if (send === undefined) this.#unidirectional.push(receive.readable);
-    else this.#bidirectional.push(bidirectional(receive, send));
-  }
-
   #onEnd(end: ConnectionEnd): void {
     this.#end = end;
-    if ("error" in end) {
-      this.#bidirectional.fail(end.error);
-      this.#unidirectional.fail(end.error);
-      this.#rejectClosed(end.error);
-    } else {
-      this.#bidirectional.close();
-      this.#unidirectional.close();
-      this.#resolveClosed(end.info);
-    }
+    this.#incoming.end("error" in end ? end.error : undefined);
+    if ("error" in end) this.#rejectClosed(end.error);
+    else this.#resolveClosed(end.info);
   }
 }
 
 /** What a connection is made of: a Driver, or a session that has one for itself. */
 export interface Carrier {
   readonly streams: {
-    openBidirectional(): { receive: Readable; send: Writable };
-    openUnidirectional(): Writable;
+    openBidirectional(): { receive: ReceiveHalf; send: SendHalf };
+    openUnidirectional(): SendHalf;
   };
   close(info: CloseInfo): void;
   getStats(): ConnectionStats;
 }
 
-/** A direction that is read. */
-export interface Readable {
-  readonly readable: ReadableStream<Uint8Array>;
-  /** A reader without a ReadableStream, in place of it, where that can be had. */
-  lockReader?(): ByteReader;
-}
-
-/** A direction that is written. */
-export interface Writable {
-  readonly writable: WritableStream<Uint8Array>;
-  lockWriter?(): ByteWriter;
-}
-
-/** Two directions as one stream, whose web streams are made when they are looked at. */
-function bidirectional(receive: Readable, send: Writable): BidirectionalStream {
-  return {
-    get readable() {
-      return receive.readable;
-    },
-    get writable() {
-      return send.writable;
-    },
-    lock: () => ({
-      reader: receive.lockReader?.() ?? receive.readable.getReader(),
-      writer: send.lockWriter?.() ?? send.writable.getWriter(),
-    }),
-  };
-}
-
 export interface ConnectionEvents {
   /** `send` is absent when the stream is one-way. */
-  onStream: (receive: Readable, send: Writable | undefined) => void;
+  onStream: (receive: ReceiveHalf, send: SendHalf | undefined) => void;
   onEnd: (end: ConnectionEnd) => void;
 }

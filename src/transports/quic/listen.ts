@@ -16,7 +16,7 @@ import { conecProtocol, createEngineConfig, http3Protocol, maxOriginalIdBytesWit
 import { defaultConnectionLimits } from "./connection-limits.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 import { assertMaxDatagramBytes, pathProfile } from "./datagram-sizes.ts";
-import { IncomingQueue } from "./incoming-queue.ts";
+import { PushQueue } from "../../streams/push-queue.ts";
 import type { QuicListenerStats } from "./listener-stats.ts";
 import { parseIdentity } from "./pem.ts";
 import type { Identity } from "./pem.ts";
@@ -87,7 +87,7 @@ export async function listen(options: QuicListenOptions): Promise<QuicListener> 
     await endpoint.close();
     throw signal.reason;
   }
-  const incoming = new IncomingQueue<Connection>((connection) => {
+  const incoming = new PushQueue<Connection>((connection) => {
     connection.close({ reason: "Nobody takes connections" });
   });
   const acceptor = new Acceptor({
@@ -109,11 +109,11 @@ class UdpListener implements QuicListener {
   readonly closed: Promise<void>;
   readonly #endpoint: UdpEndpoint;
   readonly #acceptor: Acceptor;
-  readonly #incoming: IncomingQueue<Connection>;
+  readonly #incoming: PushQueue<Connection>;
   readonly #configs: ServerConfigs;
   #resolveClosed!: () => void;
 
-  constructor(endpoint: UdpEndpoint, acceptor: Acceptor, incoming: IncomingQueue<Connection>, configs: ServerConfigs) {
+  constructor(endpoint: UdpEndpoint, acceptor: Acceptor, incoming: PushQueue<Connection>, configs: ServerConfigs) {
     this.#endpoint = endpoint;
     this.#acceptor = acceptor;
     this.#incoming = incoming;
@@ -125,7 +125,7 @@ class UdpListener implements QuicListener {
   }
 
   get incomingConnections(): ReadableStream<Connection> {
-    return this.#incoming.readable;
+    return this.#incoming.readable((connection) => connection);
   }
 
   updateCertificate({ cert, key }: { cert: string | Uint8Array; key: string | Uint8Array }): void {

@@ -111,6 +111,10 @@ export class ReceiveStream implements ByteProducer {
     else if (this.#hadData) this.#host.readLater(this);
   }
 
+  recycle(chunk: Uint8Array): void {
+    this.#host.slab.recycle(chunk);
+  }
+
   cancel(reason: unknown): void {
     if (this.#done) return;
     // In a packet of its own: where an acknowledgement and STOP_SENDING arrive together, the engine at the other end

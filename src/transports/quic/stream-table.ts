@@ -49,10 +49,13 @@ const fewReaders = 8;
 /** What is lost of a stream that is being read when the other end aborts it: about what comes in within one turn. */
 const droppedByAbortBytes = 64 * 1024;
 
+/** One for all connections, most of which have nothing to read at a time. */
+const slab = new Slab();
+
 /** The streams of one connection: moves bytes between them and the engine, once a turn. */
 export class StreamTable implements StreamHost {
   readonly engine: Engine;
-  readonly slab = new Slab();
+  readonly slab = slab;
   errorCodes: StreamErrorCodes = plainErrorCodes;
   readonly #connection: StreamTableOwner;
   readonly #isServer: boolean;

@@ -1,17 +1,17 @@
 import { checkCloseInfo } from "../../core/close-info.ts";
-import { ConecError } from "../../core/errors.ts";
+import { ignore } from "../../streams/ignore.ts";
+import { IncomingHalves, bidirectional } from "../../streams/stream-halves.ts";
 import type {
   BidirectionalStream,
+  ByteReader,
+  ByteWriter,
   CloseInfo,
   Connection,
   ConnectionStats,
   Remote,
   ServerCertificate,
 } from "../../core/transport.ts";
-import { IncomingQueue } from "./incoming-queue.ts";
 import type { MessageSocket } from "./message-socket.ts";
-import type { ReceiveStream } from "./qmux/receive-stream.ts";
-import type { SendStream } from "./qmux/send-stream.ts";
 import { QmuxSession, streamErrorOf } from "./qmux/session.ts";
 import type { ConnectionEnd, QmuxSessionOptions } from "./qmux/session.ts";
 
@@ -30,13 +30,7 @@ export class WebSocketConnection implements Connection {
   /** Resolves when the other end speaks QMux; rejects like {@link closed}, or with `closed` itself. Never unhandled. */
   readonly ready: Promise<void>;
   readonly #session: QmuxSession;
-  readonly #bidirectional = new IncomingQueue<BidirectionalStream>(({ readable, writable }) => {
-    readable.cancel(nobody()).catch(ignore);
-    writable.abort(nobody()).catch(ignore);
-  });
-  readonly #unidirectional = new IncomingQueue<ReadableStream<Uint8Array>>((readable) => {
-    readable.cancel(nobody()).catch(ignore);
-  });
+  readonly #incoming = new IncomingHalves();
   #end: ConnectionEnd | undefined;
 
   constructor({ remote, server, ...options }: WebSocketConnectionOptions) {
@@ -50,33 +44,28 @@ export class WebSocketConnection implements Connection {
       ...options,
       events: {
         onReady: ready.resolve,
-        onStream: (receive, send) => {
-          if (send === undefined) this.#unidirectional.push(receive.readable);
-          else this.#bidirectional.push(bidirectional(receive, send));
-        },
+        onStream: (receive, send) => this.#incoming.push(receive, send),
         onEnd: (end) => {
           this.#end = end;
           ready.reject(streamErrorOf(end));
-          if ("error" in end) {
-            this.#bidirectional.fail(end.error);
-            this.#unidirectional.fail(end.error);
-            closed.reject(end.error);
-          } else {
-            this.#bidirectional.close();
-            this.#unidirectional.close();
-            closed.resolve(end.info);
-          }
+          this.#incoming.end("error" in end ? end.error : undefined);
+          if ("error" in end) closed.reject(end.error);
+          else closed.resolve(end.info);
         },
       },
     });
   }
 
   get incomingBidirectionalStreams(): ReadableStream<BidirectionalStream> {
-    return this.#bidirectional.readable;
+    return this.#incoming.bidirectionalStreams;
   }
 
   get incomingUnidirectionalStreams(): ReadableStream<ReadableStream<Uint8Array>> {
-    return this.#unidirectional.readable;
+    return this.#incoming.unidirectionalStreams;
+  }
+
+  get incomingReaders(): ReadableStream<ByteReader> {
+    return this.#incoming.readers;
   }
 
   async createBidirectionalStream(): Promise<BidirectionalStream> {
@@ -88,6 +77,11 @@ export class WebSocketConnection implements Connection {
   async createUnidirectionalStream(): Promise<WritableStream<Uint8Array>> {
     this.#assertOpen();
     return this.#session.openUnidirectional().writable;
+  }
+
+  async createWriter(): Promise<ByteWriter> {
+    this.#assertOpen();
+    return this.#session.openUnidirectional().lockWriter();
   }
 
   close(info?: Partial<CloseInfo>): void {
@@ -103,19 +97,6 @@ export class WebSocketConnection implements Connection {
   }
 }
 
-/** Two directions as one stream, whose web streams are made when they are looked at. */
-function bidirectional(receive: ReceiveStream, send: SendStream): BidirectionalStream {
-  return {
-    get readable() {
-      return receive.readable;
-    },
-    get writable() {
-      return send.writable;
-    },
-    lock: () => ({ reader: receive.lockReader(), writer: send.lockWriter() }),
-  };
-}
-
 /** A promise with what settles it. Its rejection is never unhandled. */
 function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: unknown) => void } {
   let resolve!: (value: T) => void;
@@ -124,9 +105,3 @@ function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void; reje
   promise.catch(ignore);
   return { promise, resolve, reject };
 }
-
-function nobody(): ConecError {
-  return new ConecError("refused", "Nobody takes streams", { source: "stream" });
-}
-
-function ignore(): void {}

@@ -1,7 +1,8 @@
 import { ConecError } from "../../../core/errors.ts";
 import type { CloseInfo, ConnectionStats } from "../../../core/transport.ts";
 import { encodeVarints } from "../../../streams/varint.ts";
-import type { Carrier, ConnectionEvents, Readable, Writable } from "../connection.ts";
+import type { ReceiveHalf, SendHalf } from "../../../streams/stream-halves.ts";
+import type { Carrier, ConnectionEvents } from "../connection.ts";
 import { streamErrorOf } from "../connection-end.ts";
 import type { ConnectionEnd } from "../connection-end.ts";
 import type { Driver } from "../driver.ts";
@@ -38,9 +39,9 @@ export class WebTransportSession implements Carrier {
     const preamble = (type: number) => encodeVarints(type, request.id);
     const [unidirectional, bidirectional] = [sessionStreamTypes.unidirectional, sessionStreamTypes.bidirectional];
     this.streams = {
-      openBidirectional: (): { receive: Readable; send: Writable } =>
+      openBidirectional: (): { receive: ReceiveHalf; send: SendHalf } =>
         driver.streams.openBidirectional(preamble(bidirectional)),
-      openUnidirectional: (): Writable => driver.streams.openUnidirectional(preamble(unidirectional)),
+      openUnidirectional: (): SendHalf => driver.streams.openUnidirectional(preamble(unidirectional)),
     };
   }
 

@@ -10,7 +10,7 @@ import { ConecError } from "../../../core/errors.ts";
 import type { Address, CloseInfo, Connection, Remote } from "../../../core/transport.ts";
 import { serverCertificate } from "../../quic/server-certificate.ts";
 import { WebSocketConnection } from "../connection.ts";
-import { IncomingQueue } from "../incoming-queue.ts";
+import { PushQueue } from "../../../streams/push-queue.ts";
 import { subprotocol } from "../subprotocol.ts";
 import { Handshakes } from "./handshakes.ts";
 import type { HttpsHost } from "./https-host.ts";
@@ -45,7 +45,7 @@ export class UpgradeListener implements WebSocketListener {
     clientTracking: false,
     handleProtocols: () => subprotocol, // it was offered: see `faultOf`
   });
-  readonly #incoming = new IncomingQueue<Connection>((connection) => {
+  readonly #incoming = new PushQueue<Connection>((connection) => {
     connection.close({ reason: "Nobody takes connections" });
   });
   /** Until their sockets are closed. */
@@ -66,7 +66,7 @@ export class UpgradeListener implements WebSocketListener {
   }
 
   get incomingConnections(): ReadableStream<Connection> {
-    return this.#incoming.readable;
+    return this.#incoming.readable((connection) => connection);
   }
 
   updateCertificate({ cert, key }: { cert: string | Uint8Array; key: string | Uint8Array }): void {
