@@ -2,7 +2,7 @@
 export { Channel } from "./core/channel.ts";
 export type { ChannelStats, CreateStreamOptions, SendChannelOptions } from "./core/channel.ts";
 export { Client } from "./core/client.ts";
-export type { ChannelOffer, ClientOptions, ClientStats } from "./core/client-options.ts";
+export type { ChannelOffer, ClientOptions, ClientState, ClientStats } from "./core/client-options.ts";
 export type { CloseOptions } from "./core/close-info.ts";
 export type { Peer } from "./core/control-messages.ts";
 export { Coordinator } from "./core/coordinator.ts";
@@ -19,6 +19,7 @@ export { ConecError } from "./core/errors.ts";
 export type { ConecErrorCode, ConecErrorOptions, ConecErrorSource } from "./core/errors.ts";
 export { generateKeyPair, importPublicKey, publicKeyOf } from "./core/key-pair.ts";
 export type { GenerateKeyPairOptions, PublicKey } from "./core/key-pair.ts";
+export type { ReconnectOptions } from "./core/reconnect-delay.ts";
 export type { ChannelLimits, ClientLimits, CoordinatorLimits } from "./core/limits.ts";
 export type {
   Address,

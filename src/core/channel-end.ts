@@ -13,6 +13,7 @@ import { OutgoingStreams } from "./outgoing-streams.ts";
 import type { StreamQuota } from "./stream-quota.ts";
 import type { CloseInfo } from "./transport.ts";
 import type { MessageReadable } from "../streams/message-readable.ts";
+import type { Retention } from "../streams/sent-messages.ts";
 import type { MessageStreamInfo, MessageWritable, Metadata } from "../streams/message-writable.ts";
 import { unrefTimeout } from "../streams/timer.ts";
 import { ignore } from "../streams/ignore.ts";
@@ -32,6 +33,11 @@ export interface ChannelEndOptions {
   quota?: StreamQuota;
   /** Whether this end goes through a Coordinator to another party. */
   relayed: boolean;
+  /** See {@link ChannelState}. */
+  leads?: boolean;
+  epoch?: number;
+  /** What is kept of what was sent, should the channel be resumed. Undefined: it is not, it ends with its connection. */
+  retention: Retention | undefined;
 }
 
 /** Figures of one channel end, since it was opened here. */
@@ -52,6 +58,8 @@ export class ChannelEnd {
   /** Resolves when this end is closed by either side; rejects when it broke or was passed on. Never unhandled. */
   readonly closed: Promise<CloseInfo>;
   onPeerChange: (() => void) | undefined;
+  /** Called when {@link suspended} changes. */
+  onSuspend: (() => void) | undefined;
   #peer: Peer;
   readonly #drainTimeoutMs: number;
   readonly #relayed: boolean;
@@ -67,7 +75,8 @@ export class ChannelEnd {
   #settleClosed!: { resolve: (info: CloseInfo) => void; reject: (error: ConecError) => void };
   #settlePassed: { resolve: () => void; reject: (error: ConecError) => void } | undefined;
 
-  constructor({ path, end, peer, metadata, opened, maxStreams, limits, quota, relayed }: ChannelEndOptions) {
+  constructor(options: ChannelEndOptions) {
+    const { path, end, peer, metadata, opened, maxStreams, limits, quota, relayed, retention } = options;
     this.path = path;
     this.metadata = metadata;
     this.#peer = peer;
@@ -78,17 +87,23 @@ export class ChannelEnd {
       maxStreams,
       streamLimit: limits.streamsPerChannel,
       relayed,
+      leads: options.leads ?? false,
+      epoch: options.epoch ?? 0,
       ...(opened && { opened }),
     });
     const apply = (actions: readonly Action[]): void => void this.#apply(actions);
     this.#state = state;
-    this.#outgoing = new OutgoingStreams({ state, path, limits, quota, apply, checkUsable: () => this.checkUsable() });
-    this.#incoming = new IncomingStreams({ state, limits, apply, fault: (error) => this.fail(error) });
+    const checkUsable = (): void => this.checkUsable();
+    const fault = (error: ConecError): void => this.fail(error);
+    this.#outgoing = new OutgoingStreams({ state, path, limits, retention, quota, apply, checkUsable });
+    this.#incoming = new IncomingStreams({ state, limits, apply, fault, resumable: retention !== undefined });
     this.closed = new Promise((resolve, reject) => (this.#settleClosed = { resolve, reject }));
     this.closed.catch(ignore);
     path.attach({
       message: (message) => this.#apply(state.receive(message)),
-      stream: (stream, source) => this.#incoming.pair(stream, source),
+      stream: (stream, epoch, source) => this.#incoming.pair(stream, epoch, source),
+      suspended: () => apply(state.suspend()),
+      resumed: () => apply(state.resume()),
       ended: (error, closed) => this.#pathEnded(error, closed),
     });
     apply(state.begin());
@@ -106,6 +121,11 @@ export class ChannelEnd {
   /** True while the channel can be used. */
   get usable(): boolean {
     return this.#mode === "open";
+  }
+
+  /** True while the way to the far end is lost, and may come back. */
+  get suspended(): boolean {
+    return this.#mode !== "over" && !this.#state.isFlowing;
   }
 
   /** @throws ConecError why the channel cannot be used */
@@ -266,6 +286,22 @@ export class ChannelEnd {
         case "credit":
           this.#outgoing.wake();
           break;
+        case "confirm":
+          if (!this.#outgoing.confirmSome(action.stream, action.messages)) this.fail(tooMuchReceived());
+          break;
+        case "suspend":
+          this.#outgoing.suspend();
+          this.#incoming.suspend();
+          this.onSuspend?.();
+          break;
+        case "report":
+          sent = this.#apply(this.#state.report(this.#incoming.received()));
+          break;
+        case "flow":
+          if (!this.#outgoing.flow(action.received)) this.fail(tooMuchReceived());
+          this.#incoming.flow();
+          this.onSuspend?.();
+          break;
         case "peer":
           this.#peer = action.peer;
           this.onPeerChange?.();
@@ -280,6 +316,11 @@ export class ChannelEnd {
     }
     return sent;
   }
+}
+
+function tooMuchReceived(): ConecError {
+  const message = "More of a stream was received than was sent";
+  return new ConecError("protocol-error", message, { source: "channel", remote: true });
 }
 
 function closedError(message: string): ConecError {

@@ -12,7 +12,7 @@ export interface ChannelPath {
   /** Sends a control message; kept in order. Returns a promise when it would be well to wait before the next. */
   send(message: ControlMessage): void | Promise<void>;
   /** Opens the byte stream of a data stream, its header and then `head` already written. */
-  openStream(stream: number, head?: Uint8Array): Promise<ByteWriter>;
+  openStream(stream: number, epoch: number, head?: Uint8Array): Promise<ByteWriter>;
   /** Says who takes what comes; what came before waits in order. Called again to hand over to another receiver. */
   attach(receiver: ChannelPathReceiver): void;
   /** Stops giving out what comes, until {@link attach} is called again. */
@@ -26,7 +26,14 @@ export interface ChannelPathReceiver {
   /** The next message is given out when the returned promise has resolved. */
   message(message: ControlMessage): void | Promise<void>;
   /** A data stream's bytes have begun. */
-  stream(stream: number, source: ByteSource): void;
+  stream(stream: number, epoch: number, source: ByteSource): void;
+  /**
+   * The connection under the path was lost, and with it all byte streams. Control messages, sent or to come, are only late:
+   * the path may be {@link resumed}, or else has {@link ended}.
+   */
+  suspended(): void;
+  /** The path goes on, over another connection. */
+  resumed(): void;
   /**
    * Nothing more comes: the other side ended the path, or it broke, with the error, or it went with a connection that
    * was closed. Called once, last.
@@ -65,8 +72,16 @@ export class PathInbox {
     });
   }
 
-  stream(stream: number, source: ByteSource): void {
-    this.#put((receiver) => receiver.stream(stream, source));
+  stream(stream: number, epoch: number, source: ByteSource): void {
+    this.#put((receiver) => receiver.stream(stream, epoch, source));
+  }
+
+  suspended(): void {
+    this.#put((receiver) => receiver.suspended());
+  }
+
+  resumed(): void {
+    this.#put((receiver) => receiver.resumed());
   }
 
   ended(error?: ConecError, closed?: CloseInfo): void {

@@ -4,6 +4,7 @@
  */
 import { ConecError } from "./errors.ts";
 import type { CloseInfo } from "./transport.ts";
+import { maxCounts } from "./control-messages.ts";
 import type { ControlMessage, ControlMessageOf, Peer } from "./control-messages.ts";
 import type { Metadata } from "../streams/message-writable.ts";
 
@@ -17,6 +18,14 @@ export type Action =
   | { do: "failReadable"; stream: number; error: ConecError }
   /** More streams may be opened. */
   | { do: "credit" }
+  /** Of this stream the other end has so many messages. */
+  | { do: "confirm"; stream: number; messages: number }
+  /** What is on its way is lost: let go of all byte streams. */
+  | { do: "suspend" }
+  /** Tell the far end what was received, by {@link ChannelState.report}. */
+  | { do: "report" }
+  /** Go on with all streams, behind what the far end has of them. */
+  | { do: "flow"; received: ReadonlyMap<number, number> }
   | { do: "peer"; peer: Peer }
   /** The answer to `sendChannel`: passed on, or an error. */
   | { do: "passed"; error?: ConecError }
@@ -34,6 +43,10 @@ export interface ChannelStateOptions {
   streamLimit: number;
   /** Whether this end goes through a Coordinator, which may put another peer at the far end. */
   relayed?: boolean;
+  /** Whether this end says when a channel that was suspended goes on: the Coordinator's, of one that is not relayed. */
+  leads?: boolean;
+  /** How often the channel was resumed so far. */
+  epoch?: number;
 }
 
 /** What is still missing until a stream from the peer counts as done with. */
@@ -52,6 +65,7 @@ export class ChannelState {
   readonly #end: 0 | 1;
   readonly #streamLimit: number;
   readonly #relayed: boolean;
+  readonly #leads: boolean;
   /** Data streams opened by this end and not yet confirmed or failed. */
   readonly #outgoing = new Set<number>();
   readonly #incoming = new Map<number, Incoming>();
@@ -62,11 +76,18 @@ export class ChannelState {
   #peerDone: number;
   #passing = false;
   #over = false;
+  #epoch: number;
+  #phase: "flowing" | "suspended" | "resuming" = "flowing";
+  /** What the far end has told so far of where to go on. */
+  readonly #resumeAt = new Map<number, number>();
 
-  constructor({ end, opened = [0, 0], maxStreams, streamLimit, relayed = false }: ChannelStateOptions) {
+  constructor(options: ChannelStateOptions) {
+    const { end, opened = [0, 0], maxStreams, streamLimit, relayed = false, leads = false, epoch = 0 } = options;
     this.#end = end;
     this.#streamLimit = streamLimit;
     this.#relayed = relayed;
+    this.#leads = leads;
+    this.#epoch = epoch;
     this.#opened = opened[end];
     this.#peerOpened = opened[1 - end]!;
     this.#peerDone = this.#peerOpened;
@@ -77,6 +98,16 @@ export class ChannelState {
   /** Whether the peer's credit allows another stream. */
   get mayOpen(): boolean {
     return this.#opened < this.#maxStreams;
+  }
+
+  /** Whether byte streams can be opened; while they cannot, what is written waits. */
+  get isFlowing(): boolean {
+    return this.#phase === "flowing";
+  }
+
+  /** How often the channel was resumed. Byte streams of another epoch do not count. */
+  get epoch(): number {
+    return this.#epoch;
   }
 
   get openStreams(): { outgoing: number; incoming: number } {
@@ -130,7 +161,9 @@ export class ChannelState {
    * A transport stream says that it carries this data stream: it is the one that was opened ("attach"), its `open` has
    * yet to come ("hold"), it is over already ("discard"), or it cannot be (a protocol error).
    */
-  pair(stream: number): "attach" | "hold" | "discard" | ConecError {
+  pair(stream: number, epoch: number): "attach" | "hold" | "discard" | ConecError {
+    if (epoch < this.#epoch || (epoch === this.#epoch && this.#phase === "suspended")) return "discard";
+    if (epoch > this.#epoch) return "hold";
     if (stream % 2 === this.#end) return protocolError(`Stream ${stream} belongs to the other end`);
     if (stream >= this.#peerOpened * 2) return "hold";
     const incoming = this.#incoming.get(stream);
@@ -138,6 +171,42 @@ export class ChannelState {
     if (incoming.paired) return protocolError(`Stream ${stream} came twice`);
     incoming.paired = true;
     return incoming.over ? "discard" : "attach";
+  }
+
+  /** Whether the bytes of a stream of the peer have yet to begin. */
+  isMissing(stream: number): boolean {
+    const incoming = this.#incoming.get(stream);
+    return incoming !== undefined && !incoming.paired && !incoming.over;
+  }
+
+  /** The connection was lost under this end's path. */
+  suspend(): Action[] {
+    if (this.#over || this.#phase === "suspended") return [];
+    this.#phase = "suspended";
+    for (const incoming of this.#incoming.values()) incoming.paired = false;
+    return [{ do: "suspend" }];
+  }
+
+  /** This end's path goes on over another connection. */
+  resume(): Action[] {
+    if (this.#over || !this.#leads) return [];
+    const epoch = this.#epoch + 1;
+    return [{ do: "send", message: { type: "resume", epoch } }, ...this.#enter(epoch)];
+  }
+
+  /** Answers the action "report": how many messages were received of the streams that are not over. */
+  report(received: readonly [stream: number, messages: number][]): Action[] {
+    const epoch = this.#epoch;
+    const parts = Math.max(1, Math.ceil(received.length / maxCounts));
+    return Array.from({ length: parts }, (_, part) => {
+      const counts = received.slice(part * maxCounts, (part + 1) * maxCounts);
+      return { do: "send", message: { type: "resumeAt", epoch, counts, last: part === parts - 1 } };
+    });
+  }
+
+  /** So much was received, while all is well. */
+  acknowledge(received: readonly [stream: number, messages: number][]): Action[] {
+    return [{ do: "send", message: { type: "received", counts: received.slice(0, maxCounts) } }];
   }
 
   /** Asks that the channel be passed on. Its answer comes as the action "passed". */
@@ -157,6 +226,14 @@ export class ChannelState {
     switch (message.type) {
       case "open":
         return this.#receiveOpen(message);
+      case "received":
+        return this.#receiveReceived(message);
+      case "suspend":
+        return this.#relayed ? this.suspend() : fault("Only a passed channel is suspended by a message");
+      case "resume":
+        return this.#receiveResume(message);
+      case "resumeAt":
+        return this.#receiveResumeAt(message);
       case "finished":
         return this.#outgoingEnded(message.stream, () => [{ do: "confirmWritable", stream: message.stream }]);
       case "stop":
@@ -198,6 +275,45 @@ export class ChannelState {
     return [{ do: "surface", stream, name, metadata }];
   }
 
+  #receiveReceived({ counts }: ControlMessageOf<"received">): Action[] {
+    if (!counts.every(([stream]) => this.#wasOpened(stream)))
+      return fault("Of a stream that was never opened, nothing came");
+    return counts
+      .filter(([stream]) => this.#outgoing.has(stream))
+      .map(([stream, messages]) => ({ do: "confirm", stream, messages }));
+  }
+
+  #receiveResume({ epoch }: ControlMessageOf<"resume">): Action[] {
+    if (this.#leads || epoch <= this.#epoch) return fault(`Epoch ${epoch} cannot begin`);
+    return this.#enter(epoch);
+  }
+
+  #enter(epoch: number): Action[] {
+    const suspended = this.suspend();
+    this.#epoch = epoch;
+    this.#phase = "resuming";
+    this.#resumeAt.clear();
+    return [...suspended, { do: "report" }];
+  }
+
+  #receiveResumeAt({ epoch, counts, last }: ControlMessageOf<"resumeAt">): Action[] {
+    // From before the connection was lost once more.
+    if (epoch < this.#epoch || this.#phase === "suspended") return [];
+    if (epoch > this.#epoch || this.#phase !== "resuming") return fault("There is nothing to resume");
+    for (const [stream, messages] of counts) {
+      if (!this.#wasOpened(stream)) return fault(`Stream ${stream} was never opened`);
+      this.#resumeAt.set(stream, messages);
+    }
+    if (!last) return [];
+    this.#phase = "flowing";
+    return [{ do: "flow", received: new Map(this.#resumeAt) }];
+  }
+
+  /** Whether this end has opened such a stream. */
+  #wasOpened(stream: number): boolean {
+    return stream % 2 === this.#end && stream < this.#opened * 2;
+  }
+
   #receiveAbort(message: ControlMessageOf<"abort">): Action[] {
     const { stream } = message;
     if (stream % 2 === this.#end || stream >= this.#peerOpened * 2)
@@ -210,7 +326,7 @@ export class ChannelState {
   }
 
   #outgoingEnded(stream: number, actions: () => Action[]): Action[] {
-    if (stream % 2 !== this.#end || stream >= this.#opened * 2) return fault(`Stream ${stream} was never opened`);
+    if (!this.#wasOpened(stream)) return fault(`Stream ${stream} was never opened`);
     return this.#outgoing.delete(stream) ? actions() : [];
   }
 

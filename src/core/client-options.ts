@@ -1,5 +1,6 @@
 import type { Peer } from "./control-messages.ts";
 import type { ClientLimits } from "./limits.ts";
+import type { ReconnectOptions } from "./reconnect-delay.ts";
 import type { ConnectionStats, Transport } from "./transport.ts";
 import type { JsonValue, Metadata } from "../streams/message-writable.ts";
 
@@ -32,9 +33,17 @@ export interface ClientOptions {
   /** Asked before a channel is taken. Returning false or throwing refuses it, the thrown reason is told. Default: accept. */
   accept?: (offer: ChannelOffer) => boolean | void | Promise<boolean | void>;
   limits?: Partial<ClientLimits>;
-  /** Ends the attempt to connect. */
+  /** Whether, and how often, the Client connects again when its connection was lost. `false`: it is closed then. */
+  reconnect?: boolean | ReconnectOptions;
+  /**
+   * Ends the attempt to connect, the first one or a later one, that is under way when it fires. While the connection is up, it
+   * does nothing: so a timeout for the first attempt leaves the later ones alone.
+   */
   signal?: AbortSignal;
 }
+
+/** See {@link Client.state}. */
+export type ClientState = "connecting" | "connected" | "reconnecting" | "closed";
 
 /** Figures of a Client. */
 export interface ClientStats extends ConnectionStats {

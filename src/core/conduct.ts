@@ -49,6 +49,8 @@ export class Conduct {
       case "finished":
       case "stop":
       case "maxStreams":
+      case "received":
+      case "resumeAt":
       case "close": // one for each channel, since nothing is read behind it
         return undefined;
       case "open":

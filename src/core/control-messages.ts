@@ -18,6 +18,9 @@ export const protocolVersion = 1;
 /** Longest control message, in bytes of JSON. */
 export const maxControlMessageBytes = 32_768;
 
+/** Most streams that are named in one message; more take several. */
+export const maxCounts = 500;
+
 /** Deepest nesting of objects and arrays in a control message. */
 export const maxControlMessageDepth = 32;
 
@@ -44,10 +47,17 @@ export type ControlMessage =
   /** The Coordinator offers a channel: the first message of its control stream. */
   | ChannelOfferMessage
   | { type: "accept" }
+  /** After a connection was lost: the first message of a channel's new control stream, and its answer (resuming). */
+  | { type: "rejoin"; channel: number; received: number }
+  | { type: "rejoined"; received: number }
+  /** So many control messages of this channel were received. */
+  | { type: "ack"; count: number }
   | { type: "refuse"; code: ConecErrorCode; reason: string }
   | { type: "open"; stream: number; name: string; metadata: Metadata }
   /** The stream was received whole. */
   | { type: "finished"; stream: number }
+  /** For streams that are not finished: how many of their messages were received. */
+  | { type: "received"; counts: [stream: number, messages: number][] }
   /** The writer ended the stream early. */
   | { type: "abort"; stream: number; code: ConecErrorCode; reason: string; streamErrorCode?: number | undefined }
   /** The reader wants no more of the stream. */
@@ -60,6 +70,12 @@ export type ControlMessage =
   | { type: "sendChannel"; via: number; metadata: Metadata }
   /** Somebody else holds the far end now. */
   | { type: "peer"; peer: Peer }
+  /** The far end is away: what is on its way there and back is lost, and sent again when it has come back. */
+  | { type: "suspend" }
+  /** It is back. What data streams carry from now on belongs to this epoch. */
+  | { type: "resume"; epoch: number }
+  /** From where the far end is to go on, in its streams that are not over; those that are not named, from the start. */
+  | { type: "resumeAt"; epoch: number; counts: [stream: number, messages: number][]; last: boolean }
   | { type: "goaway"; reason: string }
   | { type: "ping"; id: number }
   | { type: "pong"; id: number };
@@ -74,6 +90,8 @@ export interface IdentifyMessage {
   certificateHashes: string[];
   id?: string | undefined;
   credentials?: JsonValue | undefined;
+  /** Asks to go on with a session whose connection was lost. */
+  resume?: { session: string; received: number } | undefined;
 }
 
 export interface WelcomeMessage {
@@ -85,6 +103,10 @@ export interface WelcomeMessage {
   streamLimit: number;
   /** Data streams that the Client may have open on all its channels. */
   clientStreamLimit?: number | undefined;
+  /** By what the Client may go on after its connection was lost, for how long. Absent if it may not. */
+  session?: { token: string; windowMs: number } | undefined;
+  /** It does go on: with the channels of these ids, and the one with the Coordinator. */
+  resumed?: { received: number; channels: number[] } | undefined;
 }
 
 export interface ChannelOfferMessage {
@@ -98,6 +120,8 @@ export interface ChannelOfferMessage {
   /** For each end, in order: the number of data streams it has opened so far, and how many it may have opened. */
   opened: [number, number];
   maxStreams: [number, number];
+  /** See `resume`. */
+  epoch: number;
 }
 
 export type ControlMessageOf<T extends ControlMessage["type"]> = Extract<ControlMessage, { type: T }>;
@@ -161,9 +185,11 @@ const uint32 = v.custom<number>(isUint32, "not an integer of 32 bits");
 const number = v.custom<number>(isNumber, "not an integer from 0 to 2^53 - 1");
 const limit = v.custom<number>((value) => value !== 0 && isNumber(value), "not an integer from 1 to 2^53 - 1");
 /** A number for each end. */
-const numbers = v.custom<[number, number]>(
-  (value) => Array.isArray(value) && value.length === 2 && value.every(isNumber),
-  "not two integers from 0 to 2^53 - 1",
+const numbers = v.custom<[number, number]>(isPair, "not two integers from 0 to 2^53 - 1");
+/** For streams, each with a number of messages. */
+const counts = v.custom<[number, number][]>(
+  (value) => Array.isArray(value) && value.length <= maxCounts && value.every(isPair),
+  "not a list of streams with numbers of messages",
 );
 const reason = v.custom<string>(
   (value) => typeof value === "string" && encoder.encode(value).length <= maxReasonBytes,
@@ -197,6 +223,7 @@ const fields: { [T in ControlMessage["type"]]: v.GenericSchema<unknown, Omit<Con
     ),
     id: v.optional(id),
     credentials: v.optional(json),
+    resume: v.optional(v.object({ session: bytes(16), received: number })),
   }),
   proof: v.object({ signature: bytes(64) }),
   welcome: v.object({
@@ -205,6 +232,13 @@ const fields: { [T in ControlMessage["type"]]: v.GenericSchema<unknown, Omit<Con
     coordinator: peer,
     streamLimit: limit,
     clientStreamLimit: v.optional(limit),
+    session: v.optional(v.object({ token: bytes(16), windowMs: limit })),
+    resumed: v.optional(
+      v.object({
+        received: number,
+        channels: v.custom<number[]>((value) => Array.isArray(value) && value.every(isNumber), "not ids of channels"),
+      }),
+    ),
   }),
   channel: v.object({
     channel: number,
@@ -213,12 +247,17 @@ const fields: { [T in ControlMessage["type"]]: v.GenericSchema<unknown, Omit<Con
     metadata,
     opened: numbers,
     maxStreams: numbers,
+    epoch: number,
   }),
+  rejoin: v.object({ channel: number, received: number }),
+  rejoined: v.object({ received: number }),
+  ack: v.object({ count: number }),
   accept: v.object({}),
   refuse: v.object({ code: errorCode("refused"), reason }),
 
   open: v.object({ stream: number, name, metadata }),
   finished: v.object({ stream: number }),
+  received: v.object({ counts }),
   abort: v.object({ ...ended, code: errorCode("aborted") }),
   stop: v.object({ ...ended, code: errorCode("cancelled") }),
   maxStreams: v.object({ count: number }),
@@ -226,6 +265,9 @@ const fields: { [T in ControlMessage["type"]]: v.GenericSchema<unknown, Omit<Con
   close: v.object({ closeCode: uint32, reason, code: v.optional(errorCode("closed")) }),
   sendChannel: v.object({ via: number, metadata }),
   peer: v.object({ peer }),
+  suspend: v.object({}),
+  resume: v.object({ epoch: number }),
+  resumeAt: v.object({ epoch: number, counts, last: v.boolean() }),
 
   goaway: v.object({ reason }),
   ping: v.object({ id: number }),
@@ -239,6 +281,10 @@ function bytes(length: number): v.GenericSchema<unknown, string> {
 
 function isBytes(value: unknown, length: number): boolean {
   return typeof value === "string" && fromBase64Url(value)?.length === length;
+}
+
+function isPair(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 2 && value.every(isNumber);
 }
 
 function isNumber(value: unknown): boolean {

@@ -31,7 +31,8 @@ export class ControlStream {
     limited?: (limit: string) => void,
   ) {
     this.#limited = limited;
-    this.#sink = new MessageSink(writer, { maxMessageBytes: maxControlMessageBytes });
+    this.#sink = new MessageSink({ maxMessageBytes: maxControlMessageBytes });
+    this.#sink.attach(writer);
     this.#source = new MessageSource({ maxMessageBytes: maxControlMessageBytes });
     // No ReadableStream in between: every channel has a control stream, and most of the time it is idle.
     this.#source.start({
@@ -48,8 +49,12 @@ export class ControlStream {
    * 1 MiB wait loses the stream.
    */
   send(message: ControlMessage): void | Promise<void> {
+    return this.sendBytes(encodeControlMessage(message));
+  }
+
+  /** As {@link send}, for a message that is encoded already. */
+  sendBytes(bytes: Uint8Array): void | Promise<void> {
     if (this.#ended) return;
-    const bytes = encodeControlMessage(message);
     if (this.#queue.length === 0 && this.#tryWrite(bytes)) return;
     this.#queue.push(bytes);
     this.#queuedBytes += bytes.length;

@@ -76,6 +76,8 @@ export interface Introduction {
 /** Figures of a Coordinator. */
 export interface CoordinatorStats {
   clients: number;
+  /** Of these, how many have lost their connection and are waited for. */
+  away: number;
   /** Connections that have not been authenticated yet. */
   pending: number;
   /** Channels between two parties that are open. */

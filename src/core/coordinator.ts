@@ -15,13 +15,14 @@ import { closeInfoOf, closeSoon } from "./farewell.ts";
 import { inTime } from "./in-time.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
 import { JoiningLine } from "./joining-line.ts";
-import { coordinatorLimits } from "./limits.ts";
+import { coordinatorLimits, retentionOf } from "./limits.ts";
 import type { CoordinatorLimits } from "./limits.ts";
 import { Member } from "./member.ts";
 import { checkId, checkMetadata } from "./metadata.ts";
 import { sourceOf } from "./source-of.ts";
 import { Switchboard } from "./switchboard.ts";
 import type { CloseInfo, Connection, Listener } from "./transport.ts";
+import type { Retention } from "../streams/sent-messages.ts";
 import { ignore } from "../streams/ignore.ts";
 
 /**
@@ -44,6 +45,10 @@ export class Coordinator implements AsyncDisposable {
   readonly #members = new Map<string, Member>();
   readonly #clients = new Map<string, Channel>();
   readonly #memberOf = new WeakMap<Channel, Member>();
+  /** Those who may go on when their connection was lost, by their tokens. */
+  readonly #resumable = new Map<string, Member>();
+  /** What is kept of what is sent on channels that end here. */
+  readonly #retention: Retention | undefined;
   readonly #listeners = new Set<Listener>();
   readonly #incoming = new IncomingQueue<Channel>();
   readonly #joining: JoiningLine<Newcomer>;
@@ -58,6 +63,7 @@ export class Coordinator implements AsyncDisposable {
     this.#limits = coordinatorLimits(options.limits);
     this.#joining = new JoiningLine(this.#limits.maxPending, this.#limits.pendingPerSource);
     this.#self = { id: checkId(options.id ?? "coordinator"), metadata: {} };
+    this.#retention = retentionOf(this.#limits);
     this.closed = new Promise((resolve) => (this.#settleClosed = resolve));
     this.#switchboard = new Switchboard({
       limits: this.#limits,
@@ -65,6 +71,7 @@ export class Coordinator implements AsyncDisposable {
       limited: this.#countLimit,
       authorize: options.authorize,
       host: this.#host(),
+      retention: this.#retention,
       member: (id) => this.#member(id),
       memberOf: (channel) => this.#memberOf.get(channel),
     });
@@ -127,6 +134,7 @@ export class Coordinator implements AsyncDisposable {
   async getStats(): Promise<CoordinatorStats> {
     return {
       clients: this.#members.size,
+      away: [...this.#members.values()].filter(({ isAway }) => isAway).length,
       pending: this.#joining.size,
       links: this.#switchboard.size,
       streamsForwarded: this.#switchboard.streamsForwarded,
@@ -162,7 +170,12 @@ export class Coordinator implements AsyncDisposable {
         this.#countLimit("pendingPerSource");
         await inTime(turn, connection, this.#limits.authenticateTimeoutMs, "It was not the Client's turn");
       }
-      const admission = { limits: this.#limits, authorities: this.#options.authorities, limited: this.#countLimit };
+      const admission = {
+        limits: this.#limits,
+        authorities: this.#options.authorities,
+        limited: this.#countLimit,
+        resumable: (token: string) => this.#resumable.get(token),
+      };
       await Member.admit(connection, admission, (member, request) => this.#join(member, request));
     } catch (thrown) {
       const error = toConecError(thrown, "refused");
@@ -200,11 +213,12 @@ export class Coordinator implements AsyncDisposable {
       this.#leave(old);
       old.fail(new ConecError("replaced", "A newer connection took over this id"));
     }
-    const end = member.welcome(peer, this.#self);
+    const end = member.welcome(peer, this.#self, this.#retention);
     const channel = new Channel(end, this.#host(member));
     this.#members.set(id, member);
     this.#clients.set(id, channel);
     this.#memberOf.set(channel, member);
+    if (member.token !== undefined) this.#resumable.set(member.token, member);
     member.channel = channel;
     const leave = (): void => this.#leave(member);
     end.closed.then(leave, ignore);
@@ -224,6 +238,7 @@ export class Coordinator implements AsyncDisposable {
       this.#members.delete(id);
       this.#clients.delete(id);
     }
+    if (member.token !== undefined) this.#resumable.delete(member.token);
     if (member.channel !== undefined) this.#incoming.remove(member.channel);
   }
 

@@ -6,12 +6,14 @@ import { readVarint, varintLengthFrom } from "../streams/varint.ts";
 export interface DataHeader {
   channel: number;
   stream: number;
+  /** How often the channel had been resumed when this transport stream was opened. */
+  epoch: number;
   /** Bytes behind the header that came with it. */
   rest: Uint8Array;
 }
 
 /**
- * Reads the header of a data stream: two varints, the channel's id and the stream's.
+ * Reads the header of a data stream: three varints, the channel's id, the stream's, and the epoch.
  *
  * @param head bytes that were read already
  * @throws ConecError `truncated` when the stream ends first, `protocol-error` for an id that cannot be
@@ -30,20 +32,23 @@ export async function readDataHeader(reader: ByteReader, head: Uint8Array): Prom
 
 /** The header at the start of `bytes`, or undefined while it is not whole. */
 export function parseDataHeader(bytes: Uint8Array): DataHeader | undefined {
-  if (bytes.length === 0) return undefined;
-  const second = varintLengthFrom(bytes[0]!);
-  if (bytes.length <= second) return undefined;
-  const end = second + varintLengthFrom(bytes[second]!);
-  if (bytes.length < end) return undefined;
-  const channel = readVarint(bytes, 0);
-  const stream = readVarint(bytes, second);
-  if (channel === Infinity || stream === Infinity) {
-    throw new ConecError("protocol-error", "A data stream's header holds an id that cannot be", {
+  const values: number[] = [];
+  let offset = 0;
+  while (values.length < 3) {
+    if (offset === bytes.length) return undefined;
+    const end = offset + varintLengthFrom(bytes[offset]!);
+    if (end > bytes.length) return undefined;
+    values.push(readVarint(bytes, offset));
+    offset = end;
+  }
+  const [channel, stream, epoch] = values as [number, number, number];
+  if (values.includes(Infinity)) {
+    throw new ConecError("protocol-error", "A data stream's header holds a number that cannot be", {
       source: "connection",
       remote: true,
     });
   }
-  return { channel, stream, rest: bytes.subarray(end) };
+  return { channel, stream, epoch, rest: bytes.subarray(offset) };
 }
 
 function concat(first: Uint8Array, second: Uint8Array): Uint8Array {

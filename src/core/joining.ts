@@ -20,6 +20,7 @@ export interface JoinOptions {
   server: ServerCertificate | undefined;
   id: string | undefined;
   credentials: JsonValue | undefined;
+  resume?: IdentifyMessage["resume"];
   /** How long each answer of the Coordinator may take. */
   timeoutMs: number;
 }
@@ -30,7 +31,7 @@ export interface JoinOptions {
  * @throws ConecError `version-mismatch`; what the Coordinator refuses with; `timeout`, `protocol-error`
  */
 export async function join(control: ControlStream, options: JoinOptions): Promise<ControlMessageOf<"welcome">> {
-  const { keyPair, publicKey, authority, server, id, credentials, timeoutMs } = options;
+  const { keyPair, publicKey, authority, server, id, credentials, resume, timeoutMs } = options;
   void control.send({ type: "hello", versions: [protocolVersion] });
   const { version, nonce } = await answer(control, "challenge", timeoutMs);
   if (version !== protocolVersion)
@@ -42,6 +43,7 @@ export async function join(control: ControlStream, options: JoinOptions): Promis
     certificateHashes: (server?.certificateHashes ?? []).map(toBase64Url),
     ...(id === undefined ? {} : { id }),
     ...(credentials === undefined ? {} : { credentials }),
+    ...(resume === undefined ? {} : { resume }),
   };
   void control.send(identify);
   void control.send({ type: "proof", signature: await createProof(keyPair, nonce, encodeControlMessage(identify)) });

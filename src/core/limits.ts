@@ -1,4 +1,5 @@
 import { ConecError, quoted } from "./errors.ts";
+import { Retention } from "../streams/sent-messages.ts";
 
 /** What one end of a channel allows. Times in milliseconds, sizes in bytes. */
 export interface ChannelLimits {
@@ -21,6 +22,18 @@ export interface ClientLimits extends Omit<ChannelLimits, "streamsPerChannel"> {
   unreadChannels: number;
   /** How long the Coordinator may take to say welcome. Default 10 s. */
   welcomeTimeoutMs: number;
+  /**
+   * How long channels wait for their connection to come back; then they end with `connection-lost`. The Coordinator may wait
+   * for less. 0: not at all. Default 30 s.
+   */
+  resumeWindowMs: number;
+  /**
+   * How much of what was sent is kept until the far end confirms it, so that it can be sent again on another connection, in
+   * bytes: of one stream, and of all of this Client. Default 32 MiB and 64 MiB. A stream of which more is unconfirmed goes on as
+   * usual; but it ends with `connection-lost` should the connection be lost just then.
+   */
+  keptPerStream: number;
+  keptInAll: number;
 }
 
 export interface CoordinatorLimits extends ChannelLimits {
@@ -70,6 +83,17 @@ export interface CoordinatorLimits extends ChannelLimits {
    * One that does not count is disconnected at twice as many. Default 1024.
    */
   streamsPerClient: number;
+  /**
+   * How long a Client whose connection was lost is waited for: its id, its channels and their streams are kept, and go on when
+   * it has come back. 0: not at all. Default 30 s.
+   */
+  resumeWindowMs: number;
+  /**
+   * Of what this Coordinator's own program sends on its channels, how much is kept until it is confirmed, so that it can be sent
+   * again when a Client comes back, in bytes: of one stream, and in all. Default 32 MiB and 64 MiB.
+   */
+  keptPerStream: number;
+  keptInAll: number;
 }
 
 const channelDefaults: ChannelLimits = {
@@ -79,10 +103,25 @@ const channelDefaults: ChannelLimits = {
   drainTimeoutMs: 10_000,
 };
 
+const resumeDefaults = {
+  resumeWindowMs: 30_000,
+  keptPerStream: 32 * 1024 * 1024,
+  keptInAll: 64 * 1024 * 1024,
+};
+
+/** Limits that may be 0. */
+const optional: ReadonlySet<string> = new Set(Object.keys(resumeDefaults));
+
 /** The limits of a Client, with defaults. @throws ConecError `invalid-argument` */
 export function clientLimits(limits: Partial<ClientLimits> = {}): ClientLimits {
   const { streamsPerChannel: _, ...defaults } = channelDefaults;
-  return withDefaults(limits, { ...defaults, unreadChannels: 32, welcomeTimeoutMs: 10_000 });
+  return withDefaults(limits, { ...defaults, ...resumeDefaults, unreadChannels: 32, welcomeTimeoutMs: 10_000 });
+}
+
+/** What may be kept under these limits; undefined if nothing is ever resumed. */
+export function retentionOf(limits: { resumeWindowMs: number; keptPerStream: number; keptInAll: number }) {
+  const { resumeWindowMs, keptPerStream, keptInAll } = limits;
+  return resumeWindowMs === 0 ? undefined : new Retention(keptPerStream, keptInAll);
 }
 
 /** The limits of a Coordinator, with defaults. @throws ConecError `invalid-argument` */
@@ -104,6 +143,7 @@ export function coordinatorLimits(limits: Partial<CoordinatorLimits> = {}): Coor
     abortedStreamsPerSecond: 500,
     churnedChannels: 500,
     streamsPerClient: 1024,
+    ...resumeDefaults,
   });
 }
 
@@ -112,10 +152,11 @@ function withDefaults<T extends object>(given: Partial<T>, defaults: T): T {
   for (const [key, value] of Object.entries(given)) {
     if (value === undefined) continue;
     if (!Object.hasOwn(defaults, key)) throw new ConecError("invalid-argument", `There is no limit "${key}"`);
-    if (typeof value !== "number" || !(value >= 1) || value > 2 ** 31 - 1 || !Number.isInteger(value)) {
+    const least = optional.has(key) ? 0 : 1;
+    if (typeof value !== "number" || !(value >= least) || value > 2 ** 31 - 1 || !Number.isInteger(value)) {
       throw new ConecError(
         "invalid-argument",
-        `The limit "${key}" must be an integer from 1 to 2^31 - 1, not ${quoted(value)}`,
+        `The limit "${key}" must be an integer from ${least} to 2^31 - 1, not ${quoted(value)}`,
       );
     }
     (limits as Record<string, unknown>)[key] = value;

@@ -22,6 +22,8 @@ export interface LinkSide {
   /** Where this side's traffic goes; undefined until somebody holds this end. */
   path: ChannelPath | undefined;
   holder: LinkHolder | undefined;
+  /** Its connection was lost, and may be resumed. */
+  away: boolean;
   /** When it came to hold this end. */
   sinceMs: number;
   /** Streams opened from this side so far, and how many it may have opened. */
@@ -32,7 +34,7 @@ export interface LinkSide {
 }
 
 export function createSide(maxStreams: number): LinkSide {
-  return { path: undefined, holder: undefined, sinceMs: 0, opened: 0, maxStreams, open: new Set() };
+  return { path: undefined, holder: undefined, away: false, sinceMs: 0, opened: 0, maxStreams, open: new Set() };
 }
 
 /** What was opened from a side is no longer held against its holder. */

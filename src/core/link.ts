@@ -10,7 +10,7 @@ import { unrefTimeout } from "../streams/timer.ts";
 import { createSide, forgetStreams, otherSide } from "./link-side.ts";
 import type { LinkHolder, LinkSide, Side } from "./link-side.ts";
 import type { CloseInfo } from "./transport.ts";
-import { discard } from "../streams/discard.ts";
+import { discard } from "../streams/linger.ts";
 import { forward } from "../streams/forward.ts";
 import type { ByteSource } from "../streams/byte-ends.ts";
 import type { Metadata } from "../streams/message-writable.ts";
@@ -28,7 +28,7 @@ export interface LinkOptions {
   limited: (limit: string) => void;
 }
 
-type StreamMessage = ControlMessageOf<"open" | "finished" | "abort" | "stop" | "maxStreams">;
+type StreamMessage = ControlMessageOf<"open" | "finished" | "abort" | "stop" | "maxStreams" | "received" | "resumeAt">;
 
 export class Link {
   readonly metadata: Metadata;
@@ -38,6 +38,10 @@ export class Link {
   readonly #sides: [LinkSide, LinkSide];
   /** One for each stream that is being forwarded; most channels are idle and have none. */
   #forwarding: Set<AbortController> | undefined;
+  /** How often the channel was resumed: streams of another epoch do not count. */
+  #epoch = 0;
+  /** Something was lost since the epoch began. */
+  #broken = false;
   /** What one side sent while nobody held the other. */
   readonly #waiting: [(() => void)[], (() => void)[]] = [[], []];
   #settle!: { resolve: (info: CloseInfo) => void; reject: (error: ConecError) => void };
@@ -64,6 +68,10 @@ export class Link {
 
   get maxStreams(): [number, number] {
     return [this.#sides[0].maxStreams, this.#sides[1].maxStreams];
+  }
+
+  get epoch(): number {
+    return this.#epoch;
   }
 
   get openStreams(): number {
@@ -96,16 +104,20 @@ export class Link {
     forgetStreams(this.#sides[side]);
     this.#sides[side].path = path;
     this.#sides[side].holder = holder;
+    this.#sides[side].away = false;
     this.#sides[side].sinceMs = performance.now();
     if (this.over) return this.dismiss(path);
     const { peer } = holder;
     path.attach({
       message: (message) => this.#message(side, path, message),
-      stream: (stream, source) => this.#stream(side, stream, source),
+      stream: (stream, epoch, source) => this.#stream(side, stream, epoch, source),
+      suspended: () => this.#suspended(side, path),
+      resumed: () => this.#resumed(side, path),
       ended: (error) => this.#ended(side, path, error),
     });
     if (taken) void this.#deliver(side, () => this.#sides[other].path?.send({ type: "peer", peer }));
     for (const deliver of this.#waiting[other].splice(0)) deliver();
+    this.#resume();
   }
 
   /** What comes for this side waits until {@link attach}. Its own traffic is still taken. */
@@ -120,6 +132,7 @@ export class Link {
     if (this.over) return this.dismiss(path);
     this.#sides[side].path = path;
     for (const deliver of this.#waiting[otherSide(side)].splice(0)) deliver();
+    this.#resume();
   }
 
   /** Tells whoever is behind a path that came too late how the channel ended. */
@@ -144,6 +157,8 @@ export class Link {
       case "abort":
       case "stop":
       case "maxStreams":
+      case "received":
+      case "resumeAt":
         return this.#deliver(side, () => this.#relay(side, message));
       case "sendChannel":
         if (this.#sides[side].path === path) return this.#options.onSendChannel(side, message.via, message.metadata);
@@ -194,19 +209,49 @@ export class Link {
     this.#finish({ closeCode, reason }, error, side);
   }
 
-  #stream(side: Side, stream: number, source: ByteSource): void {
-    void this.#deliver(side, () => void this.#forward(side, stream, source));
+  /** What is on its way is lost: the far end is told, and both go on when both are there. */
+  #suspended(side: Side, path: ChannelPath): void {
+    if (this.over || !this.#isHolders(side, path)) return;
+    this.#sides[side].away = true;
+    const other = this.#sides[otherSide(side)];
+    if (!this.#broken && !other.away) void other.path?.send({ type: "suspend" });
+    this.#broken = true;
+    this.#cut(new ConecError("connection-lost", "The far end is away", { source: "stream" }));
   }
 
-  async #forward(side: Side, stream: number, source: ByteSource): Promise<void> {
-    if (this.over) return discard(source);
+  #resumed(side: Side, path: ChannelPath): void {
+    if (this.over || !this.#isHolders(side, path)) return;
+    this.#sides[side].away = false;
+    this.#resume();
+  }
+
+  /** Whether this is the path of whoever holds the end of a side, which may be frozen. */
+  #isHolders(side: Side, path: ChannelPath): boolean {
+    const current = this.#sides[side].path;
+    return current === undefined || current === path;
+  }
+
+  /** Begins another epoch, if something was lost and both ends are there. */
+  #resume(): void {
+    if (!this.#broken || this.#sides.some(({ path, away }) => path === undefined || away)) return;
+    this.#broken = false;
+    this.#epoch += 1;
+    for (const { path } of this.#sides) void path!.send({ type: "resume", epoch: this.#epoch });
+  }
+
+  #stream(side: Side, stream: number, epoch: number, source: ByteSource): void {
+    void this.#deliver(side, () => void this.#forward(side, stream, epoch, source));
+  }
+
+  async #forward(side: Side, stream: number, epoch: number, source: ByteSource): Promise<void> {
+    if (this.over || epoch !== this.#epoch || this.#broken) return discard(source.reader);
     const { path } = this.#sides[otherSide(side)];
     const controller = new AbortController();
     this.#forwarding ??= new Set();
     this.#forwarding.add(controller);
     this.#streamsForwarded += 1;
     try {
-      await forward(source.reader, await path!.openStream(stream, source.head), controller.signal);
+      await forward(source.reader, await path!.openStream(stream, epoch, source.head), controller.signal);
     } catch (error) {
       // Why, is said on the control streams: the ends wait for that before they believe a broken stream.
       await source.reader.cancel(error).catch(ignore);
@@ -239,7 +284,7 @@ export class Link {
   }
 
   #ended(side: Side, path: ChannelPath, error?: ConecError): void {
-    if (this.over || (this.#sides[side].path !== path && this.#sides[side].path !== undefined)) return;
+    if (this.over || !this.#isHolders(side, path)) return;
     const reason =
       error === undefined ? "The peer ended the channel without a close" : `The peer is gone: ${quoted(error.message)}`;
     this.#sides[side].path = undefined;
@@ -247,6 +292,11 @@ export class Link {
       { closeCode: 0, reason: reasonText(reason) },
       new ConecError("peer-lost", reason, { source: "channel", remote: true, cause: error }),
     );
+  }
+
+  /** Ends all streams that are being forwarded. */
+  #cut(reason: ConecError): void {
+    for (const controller of this.#forwarding ?? []) controller.abort(reason);
   }
 
   #finish(info: CloseInfo, error?: ConecError, closedBy?: Side): void {
@@ -260,10 +310,8 @@ export class Link {
       holder?.channelEnded?.({ closedByIt: closedBy === side, used, livedMs: nowMs - sinceMs });
     }
     for (const waiting of this.#waiting) for (const deliver of waiting.splice(0)) deliver();
-    unrefTimeout(this.#options.drainTimeoutMs, () => {
-      const late = error ?? new ConecError("closed", "The channel was closed");
-      for (const controller of this.#forwarding ?? []) controller.abort(late);
-    });
+    const late = error ?? new ConecError("closed", "The channel was closed");
+    unrefTimeout(this.#options.drainTimeoutMs, () => this.#cut(late));
     if (error === undefined) this.#settle.resolve(info);
     else this.#settle.reject(error);
   }

@@ -30,10 +30,10 @@ class LocalPath implements ChannelPath {
     return Promise.resolve().then(() => this.#other.#inbox.message(message));
   }
 
-  async openStream(stream: number, head = nothing): Promise<ByteWriter> {
+  async openStream(stream: number, epoch: number, head = nothing): Promise<ByteWriter> {
     if (this.#ended) throw new ConecError("closed", "The channel was closed", { source: "channel" });
     const { readable, writable } = createBytePipe();
-    this.#other.#inbox.stream(stream, { head: nothing, reader: readable.getReader() });
+    this.#other.#inbox.stream(stream, epoch, { head: nothing, reader: readable.getReader() });
     return writeHead(writable.getWriter(), head);
   }
 

@@ -1,3 +1,4 @@
+import { toBase64Url } from "./base64url.ts";
 import type { Channel } from "./channel.ts";
 import type { EndedChannel } from "./channel-churn.ts";
 import { ChannelEnd } from "./channel-end.ts";
@@ -13,8 +14,10 @@ import { inTime } from "./in-time.ts";
 import { hearOut } from "./joining.ts";
 import type { LinkHolder } from "./link-side.ts";
 import { Session } from "./session.ts";
-import type { SessionPath } from "./session.ts";
+import type { SessionPath } from "./session-path.ts";
 import type { CloseInfo, Connection } from "./transport.ts";
+import type { Retention } from "../streams/sent-messages.ts";
+import { unrefTimeout } from "../streams/timer.ts";
 import { ignore } from "../streams/ignore.ts";
 
 export interface AdmitOptions {
@@ -23,36 +26,46 @@ export interface AdmitOptions {
   authorities: readonly string[] | undefined;
   /** A limit was reached, of this name. */
   limited: (limit: string) => void;
+  /** Who may be resumed by this token. */
+  resumable: (token: string) => Member | undefined;
 }
 
-/** A Client as its Coordinator sees it: its connection, the channel shared with it, the channels offered to it. */
+/**
+ * A Client as its Coordinator sees it: its connection, the channel shared with it, the channels offered to it. When the
+ * connection is lost, it is away for a while: its channels wait for it to resume them.
+ */
 export class Member implements LinkHolder {
-  readonly connection: Connection;
   /** Resolves when the Client is gone, for whatever reason. */
   readonly gone: Promise<void>;
+  /** By what the Client may go on after a lost connection; undefined if it may not. */
+  readonly token: string | undefined;
   /** The channel shared with the Client, once it was welcomed. */
   channel: Channel | undefined;
   peer!: Peer;
   readonly #limits: CoordinatorLimits;
   readonly #limited: (limit: string) => void;
-  readonly #session: Session;
+  #session: Session;
   readonly #control: ControlStream;
   readonly #conduct: Conduct;
+  #coordinator: Peer | undefined;
   #end: ChannelEnd | undefined;
   /** It has gone too far: nothing that it says counts any more. */
   #isCutOff = false;
   /** The id of the next channel offered to this Client; 0 is the one shared with it. */
   #nextChannel = 1;
+  /** While the Client is away: until it is back, or not waited for any more. */
+  #away: { readonly over: Promise<void>; readonly end: () => void } | undefined;
+  #settleGone!: () => void;
 
   /**
-   * Waits for the Client's hello and has `join` decide, which either calls {@link welcome} or throws: then the Client
-   * is told why, and the caller closes the connection.
+   * Waits for the Client's hello. If it asks to go on with what it had, it does; else `join` decides, which either calls
+   * {@link welcome} or throws: then the Client is told why, and the caller closes the connection.
    *
    * @throws what `join` threw, or what went wrong before
    */
   static async admit(
     connection: Connection,
-    { limits, authorities, limited }: AdmitOptions,
+    { limits, authorities, limited, resumable }: AdmitOptions,
     join: (member: Member, request: AuthenticateRequest) => Promise<void>,
   ): Promise<void> {
     let hello: ((control: ControlStream) => void) | undefined;
@@ -69,14 +82,20 @@ export class Member implements LinkHolder {
       mayBeLate: (channel) => member !== undefined && channel < member.#nextChannel,
       heard: (channel, message) => member === undefined || member.#hears(channel, message),
       limited,
-    });
+    }).open();
     let member: Member | undefined;
     let control: ControlStream | undefined;
     try {
       const { authenticateTimeoutMs: timeoutMs } = limits;
       const { remote, server, transport } = connection;
       const heard = first.then((opened) => hearOut((control = opened), { server, authorities, timeoutMs, limited }));
-      const { id, credentials, publicKey } = await inTime(heard, connection, timeoutMs, "The Client proved no key");
+      const said = await inTime(heard, connection, timeoutMs, "The Client proved no key");
+      const { id, credentials, publicKey, resume } = said;
+      const former = resume && resumable(resume.session);
+      if (former !== undefined && former.peer.publicKey === publicKey && former.#mayResume) {
+        member = former;
+        return former.#resume(session, control!, resume!.received);
+      }
       member = new Member(session, control!, { limits, limited });
       const asked = { requestedId: id, credentials, publicKey, remote, transport };
       await inTime(join(member, asked), connection, timeoutMs, "There was no decision");
@@ -93,35 +112,49 @@ export class Member implements LinkHolder {
     control: ControlStream,
     { limits, limited }: Pick<AdmitOptions, "limits" | "limited">,
   ) {
-    this.connection = session.connection;
-    this.gone = session.connection.closed.then(ignore, ignore);
+    this.gone = new Promise((resolve) => (this.#settleGone = resolve));
+    this.token = limits.resumeWindowMs === 0 ? undefined : toBase64Url(crypto.getRandomValues(new Uint8Array(16)));
     this.#session = session;
     this.#control = control;
     this.#limits = limits;
     this.#limited = limited;
     this.#conduct = new Conduct(limits, performance.now());
+    this.#watch(session);
+  }
+
+  /** The connection to the Client, or the last one. */
+  get connection(): Connection {
+    return this.#session.connection;
+  }
+
+  /** Whether its connection was lost, and it is waited for. */
+  get isAway(): boolean {
+    return this.#away !== undefined;
   }
 
   /** Lets the Client in. Returns this end of the channel shared with it. */
-  welcome(peer: Peer, coordinator: Peer): ChannelEnd {
+  welcome(peer: Peer, coordinator: Peer, retention: Retention | undefined): ChannelEnd {
     this.peer = peer;
+    this.#coordinator = coordinator;
     const limits = this.#limits;
-    const { streamsPerChannel: streamLimit, streamsPerClient: clientStreamLimit } = limits;
-    const { id, metadata } = peer;
-    void this.#control.send({ type: "welcome", id, metadata, coordinator, streamLimit, clientStreamLimit });
+    this.#sendWelcome(this.#control);
+    const { streamsPerChannel } = limits;
     const end = new ChannelEnd({
-      path: this.#session.addPath(0, this.#control),
+      path: this.#session.addPath(0, this.#control, { resumable: this.token !== undefined }),
       end: 1,
       peer,
       metadata: {},
-      maxStreams: [streamLimit, streamLimit],
+      maxStreams: [streamsPerChannel, streamsPerChannel],
       limits,
       relayed: false,
+      leads: true,
+      retention,
     });
-    end.closed.then(
-      (info) => void closeSoon(this.connection, info),
-      (error: ConecError) => void closeSoon(this.connection, closeInfoOf(error)),
-    );
+    const leave = (info: CloseInfo): void => {
+      if (this.#away !== undefined) this.#giveUp(new ConecError("closed", info.reason));
+      else void closeSoon(this.connection, info);
+    };
+    end.closed.then(leave, (error: ConecError) => leave(closeInfoOf(error)));
     this.#end = end;
     return end;
   }
@@ -132,7 +165,8 @@ export class Member implements LinkHolder {
    * @throws ConecError `refused` and the Client's other reasons, `timeout`, `limit-exceeded`, `peer-lost`
    */
   async offer(offer: Omit<ControlMessageOf<"channel">, "type" | "channel">): Promise<SessionPath> {
-    if (this.#session.pathCount > this.#limits.channelsPerClient) {
+    await this.#present();
+    if (this.#session.openPathCount > this.#limits.channelsPerClient) {
       this.#limited("channelsPerClient");
       const message = `${quoted(this.peer.id)} has as many channels as it may have`;
       throw new ConecError("limit-exceeded", message, { source: "channel" });
@@ -142,7 +176,7 @@ export class Member implements LinkHolder {
     let path: SessionPath | undefined;
     try {
       const control = await this.#session.openControlStream();
-      path = this.#session.addPath(channel, control);
+      path = this.#session.addPath(channel, control, { resumable: this.token !== undefined });
       void control.send({ type: "channel", channel, ...offer });
       const answer = await control.expect(["accept", "refuse"], this.#limits.acceptTimeoutMs);
       if (answer.type === "accept") return path;
@@ -198,9 +232,103 @@ export class Member implements LinkHolder {
 
   /** Closes the channel shared with the Client, then its connection. */
   async close(info: CloseInfo, signal?: AbortSignal): Promise<void> {
+    if (this.#away !== undefined) return this.#giveUp(new ConecError("closed", info.reason));
     if (this.#end?.usable) await this.#end.close(info, signal).catch(ignore);
     if (this.#end === undefined || signal?.aborted) this.connection.close(info);
     await closeSoon(this.connection, info);
+  }
+
+  // Lost connections.
+
+  get #mayResume(): boolean {
+    return this.token !== undefined && this.#end?.usable === true && !this.#isCutOff;
+  }
+
+  #watch(session: Session): void {
+    session.connection.closed.then(
+      () => session === this.#session && this.#settleGone(),
+      (error: ConecError) => session === this.#session && this.#lost(error),
+    );
+  }
+
+  #lost(error: ConecError): void {
+    if (!this.#mayResume || error.code !== "connection-lost") return this.#giveUp(error);
+    const stop = unrefTimeout(this.#limits.resumeWindowMs, () => this.#giveUp(error));
+    let settle!: () => void;
+    const over = new Promise<void>((resolve) => (settle = resolve));
+    const end = (): void => {
+      stop();
+      this.#away = undefined;
+      settle();
+    };
+    this.#away = { over, end };
+    for (const path of this.#session.paths.values()) path.suspend();
+  }
+
+  #giveUp(error: ConecError): void {
+    this.#away?.end();
+    for (const path of [...this.#session.paths.values()]) path.lose(error);
+    this.#settleGone();
+  }
+
+  /** Goes on over another connection, on whose control stream the Client has asked for it. */
+  #resume(session: Session, control: ControlStream, received: number): void {
+    const former = this.#session;
+    const paths = [...former.paths.values()];
+    const [own, ...others] = paths as [SessionPath, ...SessionPath[]];
+    own.acknowledge(received);
+    this.#away?.end();
+    this.#session = session;
+    for (const path of paths) {
+      path.suspend(); // it may not have been noticed that the connection is lost
+      session.adoptPath(path);
+    }
+    former.connection.close({ closeCode: 0, reason: "The Client has another connection" });
+    this.#sendWelcome(control, { received: own.received, channels: others.map(({ channel }) => channel) });
+    own.resume(control);
+    for (const path of others) void this.#rejoin(session, path);
+    this.#watch(session);
+  }
+
+  async #rejoin(session: Session, path: SessionPath): Promise<void> {
+    const { channel } = path;
+    try {
+      const control = await session.openControlStream();
+      void control.send({ type: "rejoin", channel, received: path.received });
+      const answer = await control.expect(["rejoined", "refuse"], this.#limits.acceptTimeoutMs);
+      if (session !== this.#session) return;
+      if (answer.type === "refuse") {
+        return path.lose(new ConecError(answer.code, answer.reason, { source: "channel", remote: true }));
+      }
+      path.acknowledge(answer.received);
+      path.resume(control);
+    } catch (thrown) {
+      const error = toConecError(thrown, "internal");
+      if (error.source !== "connection" || error.code === "timeout") path.lose(error);
+    }
+  }
+
+  /** Resolves when the Client is there. @throws ConecError `peer-lost` */
+  async #present(): Promise<void> {
+    if (this.#away === undefined) return;
+    const waited = new Promise<void>((resolve) => unrefTimeout(this.#limits.acceptTimeoutMs, resolve));
+    await Promise.race([this.#away.over, waited, this.gone]);
+    if (this.#away === undefined) return;
+    throw new ConecError("peer-lost", `${quoted(this.peer.id)} is away`, { source: "channel" });
+  }
+
+  #sendWelcome(control: ControlStream, resumed?: ControlMessageOf<"welcome">["resumed"]): void {
+    const { streamsPerChannel: streamLimit, streamsPerClient: clientStreamLimit, resumeWindowMs } = this.#limits;
+    void control.send({
+      type: "welcome",
+      id: this.peer.id,
+      metadata: this.peer.metadata,
+      coordinator: this.#coordinator!,
+      streamLimit,
+      clientStreamLimit,
+      ...(this.token !== undefined && { session: { token: this.token, windowMs: resumeWindowMs } }),
+      ...(resumed !== undefined && { resumed }),
+    });
   }
 }
 

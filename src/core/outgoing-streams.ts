@@ -6,7 +6,11 @@ import type { StreamQuota } from "./stream-quota.ts";
 import { MessageSink } from "../streams/message-sink.ts";
 import { MessageWritable } from "../streams/message-writable.ts";
 import type { MessageStreamInfo } from "../streams/message-writable.ts";
+import type { Retention } from "../streams/sent-messages.ts";
+import { closeOrReset } from "../streams/linger.ts";
 import { unrefTimeout } from "../streams/timer.ts";
+import { ignore } from "../streams/ignore.ts";
+import type { ByteWriter } from "./transport.ts";
 
 export interface OutgoingStreamsOptions {
   state: ChannelState;
@@ -14,6 +18,8 @@ export interface OutgoingStreamsOptions {
   limits: ChannelLimits;
   /** Shared with the other channels of this Client. */
   quota: StreamQuota | undefined;
+  /** How much is kept until the far end has confirmed it; nothing if the channel cannot be resumed. */
+  retention: Retention | undefined;
   /** Carries out what the state has decided. */
   apply: (actions: readonly Action[]) => void;
   /** @throws ConecError why no stream can be opened any more */
@@ -26,6 +32,8 @@ interface Outgoing {
   error?: ConecError;
   /** Settles the stream's `close`. */
   confirmation?: { resolve: () => void; reject: (error: unknown) => void };
+  /** Stops the time in which the reason for a broken byte stream must be told. */
+  stopTimer?: () => void;
 }
 
 /** The data streams that one end of a channel writes. */
@@ -56,7 +64,7 @@ export class OutgoingStreams {
   }
 
   async open(info: MessageStreamInfo, signal?: AbortSignal): Promise<MessageWritable> {
-    const { state, path, limits, quota, apply, checkUsable } = this.#options;
+    const { state, limits, retention, quota, apply, checkUsable } = this.#options;
     signal?.throwIfAborted();
     checkUsable();
     while (!this.#mayOpen) await this.#room(signal);
@@ -66,15 +74,14 @@ export class OutgoingStreams {
     this.#streams.set(stream, entry);
     this.#opened += 1;
     apply(actions);
+    const { maxMessageBytes } = limits;
+    const sink = new MessageSink({ maxMessageBytes, retention, hooks: this.#hooks(stream, entry) });
+    const writable = new MessageWritable(sink, info);
+    entry.sink = sink;
+    if (entry.error !== undefined) sink.fail(entry.error);
+    if (!state.isFlowing) return writable;
     try {
-      const writer = await path.openStream(stream);
-      const sink = new MessageSink(writer, {
-        maxMessageBytes: limits.maxMessageBytes,
-        hooks: this.#hooks(stream, entry),
-      });
-      const writable = new MessageWritable(sink, info);
-      entry.sink = sink;
-      if (entry.error !== undefined) sink.fail(entry.error);
+      await this.#connect(stream, sink, 0);
       return writable;
     } catch (error) {
       this.#over(stream);
@@ -103,6 +110,7 @@ export class OutgoingStreams {
       return;
     }
     this.#over(stream);
+    entry.sink?.confirm(entry.sink.counters.messages);
     entry.confirmation.resolve();
   }
 
@@ -113,6 +121,29 @@ export class OutgoingStreams {
     this.#over(stream);
     entry.confirmation?.reject(error);
     entry.sink?.fail(error);
+  }
+
+  /** Of this stream the far end has so many messages. False if that cannot be. */
+  confirmSome(stream: number, messages: number): boolean {
+    return this.#streams.get(stream)?.sink?.confirm(messages) ?? true;
+  }
+
+  /** The byte streams are lost; what is written waits. */
+  suspend(): void {
+    for (const entry of this.#streams.values()) {
+      entry.stopTimer?.();
+      entry.sink?.detach(undefined);
+    }
+  }
+
+  /** Goes on with all streams, behind the messages that the far end has. False if it cannot have them. */
+  flow(received: ReadonlyMap<number, number>): boolean {
+    const possible = [...this.#streams].every(([stream, { sink }]) => sink?.confirm(received.get(stream) ?? 0) ?? true);
+    if (!possible) return false;
+    for (const [stream, { sink }] of this.#streams) {
+      if (sink !== undefined) void this.#connect(stream, sink, received.get(stream) ?? 0).catch(ignore);
+    }
+    return true;
   }
 
   failAll(error: ConecError): void {
@@ -129,6 +160,29 @@ export class OutgoingStreams {
     }
   }
 
+  /** Opens the byte stream of a stream. @throws what the path throws, unless its connection was lost, which it tells */
+  async #connect(stream: number, sink: MessageSink, count: number): Promise<void> {
+    const { state, path } = this.#options;
+    const { epoch } = state;
+    let writer: ByteWriter;
+    try {
+      writer = await path.openStream(stream, epoch);
+    } catch (thrown) {
+      if (this.#options.retention !== undefined && thrown instanceof ConecError && thrown.source === "connection")
+        return;
+      throw thrown;
+    }
+    if (state.epoch !== epoch || !state.isFlowing || !this.#streams.has(stream)) return closeOrReset(writer, undefined);
+    if (!sink.attach(writer, count)) this.#giveUp(stream, unresumable());
+  }
+
+  #giveUp(stream: number, error: ConecError): void {
+    const { state, apply } = this.#options;
+    if (!this.#streams.has(stream)) return;
+    this.fail(stream, error);
+    apply(state.abort(stream, describeReason(error, "aborted")));
+  }
+
   #hooks(stream: number, entry: Outgoing) {
     const { state, limits, apply } = this.#options;
     return {
@@ -139,11 +193,8 @@ export class OutgoingStreams {
         apply(state.abort(stream, describeReason(reason, "aborted")));
       },
       broken: (error: ConecError) => {
-        unrefTimeout(limits.pairTimeoutMs, () => {
-          if (!this.#streams.has(stream)) return;
-          this.fail(stream, error);
-          apply(state.abort(stream, describeReason(error, "aborted")));
-        });
+        entry.stopTimer?.();
+        entry.stopTimer = unrefTimeout(limits.pairTimeoutMs, () => this.#giveUp(stream, error));
       },
     };
   }
@@ -151,6 +202,7 @@ export class OutgoingStreams {
   #over(stream: number): void {
     const entry = this.#streams.get(stream);
     if (entry === undefined) return;
+    entry.stopTimer?.();
     this.#streams.delete(stream);
     this.#options.quota?.over();
     this.#sent.messages += entry.sink?.counters.messages ?? 0;
@@ -181,4 +233,9 @@ export class OutgoingStreams {
     });
     this.#options.checkUsable();
   }
+}
+
+function unresumable(): ConecError {
+  const message = "The connection was lost, and what was not confirmed of this stream is not kept any more";
+  return new ConecError("connection-lost", message, { source: "stream" });
 }

@@ -1,13 +1,12 @@
-import { ConecError, reasonText, toConecError } from "./errors.ts";
+import { ConecError } from "./errors.ts";
 import { ControlStream } from "./control-stream.ts";
-import { PathInbox } from "./channel-path.ts";
-import type { ChannelPath, ChannelPathReceiver } from "./channel-path.ts";
 import type { ControlMessage } from "./control-messages.ts";
 import { closeInfoOf, errorOfClose } from "./farewell.ts";
 import { readDataHeader } from "./data-header.ts";
+import { SessionPath } from "./session-path.ts";
 import { unrefTimeout } from "../streams/timer.ts";
-import type { BidirectionalStream, ByteReader, ByteWriter, CloseInfo, Connection } from "./transport.ts";
-import { discard } from "../streams/discard.ts";
+import type { BidirectionalStream, ByteReader, ByteWriter, Connection } from "./transport.ts";
+import { discard } from "../streams/linger.ts";
 import { ReaderIterator } from "../streams/reader-iterator.ts";
 import { writeHead } from "../streams/byte-ends.ts";
 import type { ByteSource } from "../streams/byte-ends.ts";
@@ -16,7 +15,7 @@ import { ignore } from "../streams/ignore.ts";
 
 export interface SessionOptions {
   /** The other end opened a control stream. */
-  onControlStream: (control: ControlStream) => void;
+  onControlStream: (control: ControlStream, session: Session) => void;
   /** How long a stream may take to say what it is, in milliseconds. */
   headerTimeoutMs: number;
   /** How many streams may be about to say what they are. */
@@ -31,7 +30,10 @@ export interface SessionOptions {
   limited?: (limit: string) => void;
 }
 
-/** A connection that many channels share: tells streams which channel they belong to, and the other way round. */
+/**
+ * A connection that many channels share: tells streams which channel they belong to, and the other way round. When the
+ * connection is lost, another Session may take the channels over.
+ */
 export class Session {
   readonly connection: Connection;
   readonly #options: SessionOptions;
@@ -41,10 +43,16 @@ export class Session {
   constructor(connection: Connection, options: SessionOptions) {
     this.connection = connection;
     this.#options = options;
+  }
+
+  /** Begins to take what the other end opens. */
+  open(): this {
+    const { connection } = this;
     const dataStream = (reader: ByteReader): Promise<void> => this.#dataStream({ head: empty, reader });
     if (connection.incomingReaders !== undefined) void this.#take(connection.incomingReaders, dataStream);
     else void this.#take(connection.incomingUnidirectionalStreams, (readable) => dataStream(readable.getReader()));
     void this.#take(connection.incomingBidirectionalStreams, (stream) => this.#bidirectionalStream(stream));
+    return this;
   }
 
   async openControlStream(): Promise<ControlStream> {
@@ -58,10 +66,17 @@ export class Session {
   }
 
   /** From now on data streams of this channel are kept for its path. */
-  addPath(channel: number, control: ControlStream): SessionPath {
-    const path = new SessionPath(this, channel, control);
+  addPath(channel: number, control: ControlStream, options?: { resumable: boolean }): SessionPath {
+    const path = new SessionPath(this, channel, control, options);
     this.#paths.set(channel, path);
     return path;
+  }
+
+  /** Takes a path over from a session whose connection was lost. */
+  adoptPath(path: SessionPath): void {
+    path.session.removePath(path);
+    path.session = this;
+    this.#paths.set(path.channel, path);
   }
 
   /** Data streams of this channel are thrown away from now on. */
@@ -69,20 +84,28 @@ export class Session {
     if (this.#paths.get(path.channel) === path) this.#paths.delete(path.channel);
   }
 
-  /** How many channels this connection carries that have not ended. */
-  get pathCount(): number {
-    return this.#paths.size;
+  /** The channels of this connection, those among them that have ended here, but not yet at the other end. */
+  get paths(): ReadonlyMap<number, SessionPath> {
+    return this.#paths;
   }
 
-  /** The path of a channel of this connection. */
-  path(channel: number): SessionPath | undefined {
-    return this.#paths.get(channel);
+  /** How many channels have not ended here. */
+  get openPathCount(): number {
+    return [...this.#paths.values()].filter(({ isOpen }) => isOpen).length;
   }
 
-  async openDataStream(channel: number, stream: number, head: Uint8Array = empty): Promise<ByteWriter> {
+  async openDataStream(channel: number, stream: number, epoch: number, head: Uint8Array = empty): Promise<ByteWriter> {
     const writer =
       (await this.connection.createWriter?.()) ?? (await this.connection.createUnidirectionalStream()).getWriter();
-    return writeHead(writer, encodeVarints(channel, stream), head);
+    return writeHead(writer, encodeVarints(channel, stream, epoch), head);
+  }
+
+  /** Whether the connection has ended, or is about to, without a word of either end: then it may be resumed. */
+  async isLost(): Promise<boolean> {
+    return await this.connection.closed.then(
+      () => false,
+      (error: unknown) => error instanceof ConecError && error.code === "connection-lost",
+    );
   }
 
   /** The error behind an error: if the connection was closed because of one, that. */
@@ -124,7 +147,7 @@ export class Session {
     const head = await this.#inTime(reader, readSome);
     if (head[0] !== 0) {
       const { onControlStream, limited } = this.#options;
-      onControlStream(new ControlStream({ reader, writer }, head, limited));
+      onControlStream(new ControlStream({ reader, writer }, head, limited), this);
       return;
     }
     // A data stream on a transport that has no unidirectional streams.
@@ -137,11 +160,12 @@ export class Session {
       this.fail(new ConecError("protocol-error", "A data stream came before the Client had joined"));
       return;
     }
-    const header = await this.#inTime(source.reader, (reader) => readDataHeader(reader, source.head));
-    const path = this.#paths.get(header.channel);
-    if (path !== undefined) path.deliver(header.stream, { ...source, head: header.rest });
-    else if (this.#options.mayBeLate(header.channel)) void discard(source);
-    else this.fail(new ConecError("protocol-error", `There is no channel ${header.channel}`));
+    const { reader } = source;
+    const { channel, stream, epoch, rest } = await this.#inTime(reader, () => readDataHeader(reader, source.head));
+    const path = this.#paths.get(channel);
+    if (path !== undefined) path.deliver(stream, epoch, { reader, head: rest });
+    else if (this.#options.mayBeLate(channel)) void discard(source.reader);
+    else this.fail(new ConecError("protocol-error", `There is no channel ${channel}`));
   }
 
   async #inTime<T>(reader: ByteReader, read: (reader: ByteReader) => Promise<T>): Promise<T> {
@@ -166,89 +190,4 @@ function lock(stream: BidirectionalStream): { reader: ByteReader; writer: ByteWr
   return stream.lock?.() ?? { reader: stream.readable.getReader(), writer: stream.writable.getWriter() };
 }
 
-/** The path of one channel over a {@link Session}: its control stream, and data streams headed by its id. */
-export class SessionPath implements ChannelPath {
-  readonly session: Session;
-  readonly channel: number;
-  readonly #control: ControlStream;
-  readonly #inbox = new PathInbox();
-  #ended = false;
-  #reading = false;
-
-  constructor(session: Session, channel: number, control: ControlStream) {
-    this.session = session;
-    this.channel = channel;
-    this.#control = control;
-  }
-
-  send(message: ControlMessage): void | Promise<void> {
-    return this.#control.send(message);
-  }
-
-  async openStream(stream: number, head?: Uint8Array): Promise<ByteWriter> {
-    if (this.#ended) throw new ConecError("closed", "The channel was closed", { source: "channel" });
-    return await this.session.openDataStream(this.channel, stream, head);
-  }
-
-  attach(receiver: ChannelPathReceiver): void {
-    this.#inbox.attach(receiver);
-    if (!this.#reading) void this.#read();
-    this.#reading = true;
-  }
-
-  detach(): void {
-    this.#inbox.detach();
-  }
-
-  end(): void {
-    this.#ended = true;
-    this.#control.end();
-    this.session.removePath(this);
-  }
-
-  /** Gives the channel up, and tells the other end why. */
-  giveUp(error: ConecError): void {
-    void this.#control.send({ type: "close", closeCode: 0, reason: reasonText(error), code: error.code });
-    this.#control.stopReading();
-    this.end();
-  }
-
-  /** A data stream of this channel came. */
-  deliver(stream: number, source: ByteSource): void {
-    if (this.#inbox.waiting >= maxWaitingStreams) {
-      const error = new ConecError("limit-exceeded", "Too many data streams for a channel that is not open yet");
-      this.session.fail(error, "waitingStreams");
-      return;
-    }
-    this.#inbox.stream(stream, source);
-  }
-
-  async #read(): Promise<void> {
-    let error: ConecError | undefined;
-    let closed: CloseInfo | undefined;
-    try {
-      for (
-        let message = await this.#control.receive();
-        message !== undefined;
-        message = await this.#control.receive()
-      ) {
-        if (!this.session.heard(this.channel, message)) continue;
-        const handled = this.#inbox.message(message);
-        if (handled !== undefined) await handled;
-        if (message.type !== "close") continue;
-        this.#control.stopReading();
-        break;
-      }
-    } catch (thrown) {
-      error = await this.session.explain(toConecError(thrown, "protocol-error", { source: "channel" }));
-      if (error.source !== "connection") this.giveUp(error);
-      if (error.code === "closed") closed = await this.session.connection.closed.catch(() => undefined);
-    }
-    this.session.removePath(this);
-    this.#inbox.ended(error, closed);
-  }
-}
-
-/** Streams that may come between the offer of a channel and its acceptance. */
-const maxWaitingStreams = 1024;
 const empty = new Uint8Array(0);

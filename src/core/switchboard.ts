@@ -13,7 +13,8 @@ import { otherSide } from "./link-side.ts";
 import type { Side } from "./link-side.ts";
 import { createLocalPaths } from "./local-path.ts";
 import { Member } from "./member.ts";
-import { SessionPath } from "./session.ts";
+import { SessionPath } from "./session-path.ts";
+import type { Retention } from "../streams/sent-messages.ts";
 import type { CloseInfo } from "./transport.ts";
 import type { Metadata } from "../streams/message-writable.ts";
 import { ignore } from "../streams/ignore.ts";
@@ -27,6 +28,7 @@ export interface SwitchboardOptions {
   authorize: CoordinatorOptions["authorize"];
   /** For ends that are held here. */
   host: ChannelHost;
+  retention: Retention | undefined;
   /** The Client of that id. @throws ConecError `peer-lost` */
   member: (id: string) => Member;
   /** The Client that this channel is shared with, if it is such a channel. */
@@ -121,6 +123,8 @@ export class Switchboard {
       maxStreams: link.maxStreams,
       limits: this.#options.limits,
       relayed: true,
+      epoch: link.epoch,
+      retention: this.#options.retention,
     });
     const channel = new Channel(end, this.#options.host);
     this.#ports.set(channel, { link, side });
@@ -130,7 +134,8 @@ export class Switchboard {
 
   /** Offers an end of a link to a Client. Resolves when it has accepted. */
   async #offer(link: Link, side: Side, member: Member, peer: Peer, metadata: Metadata): Promise<void> {
-    const path = await member.offer({ end: side, peer, metadata, opened: link.opened, maxStreams: link.maxStreams });
+    const { opened, maxStreams, epoch } = link;
+    const path = await member.offer({ end: side, peer, metadata, opened, maxStreams, epoch });
     if (link.over) {
       link.dismiss(path);
       throw await link.closed.then(
@@ -220,7 +225,7 @@ export class Switchboard {
     if (!(path instanceof SessionPath))
       throw new ConecError("invalid-argument", "Not a Client's channel", { source: "channel" });
     if (via === 0) return "coordinator";
-    const viaPath = path.session.path(via);
+    const viaPath = path.session.paths.get(via);
     for (const link of this.#links) {
       const side = viaPath === undefined ? undefined : link.sideOf(viaPath);
       if (side === undefined) continue;

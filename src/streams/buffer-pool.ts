@@ -17,4 +17,4 @@ export function giveBack({ buffer }: Uint8Array): void {
 
 /** A message of 64 KiB with its header fits. */
 const blockBytes = 65_536 + 64;
-const maxBlocks = 8;
+const maxBlocks = 64;

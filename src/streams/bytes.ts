@@ -23,16 +23,6 @@ function viewOf(chunk: ArrayBufferView): Uint8Array {
   return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
-/** Whether a view that had so many bytes has them still. */
-export function isIntact(bytes: Uint8Array, length: number): boolean {
-  try {
-    bytes.set(nothing);
-    return bytes.length === length;
-  } catch {
-    return false;
-  }
-}
-
 /**
  * The platform's call that throws for a detached buffer, and for a view that its shrunk buffer no longer holds. The length
  * does not say it: in code that has seen a buffer that can be resized, V8 of Node 20 may give that of before.

@@ -1,20 +1,21 @@
 import type { ByteReader, ByteWriter } from "../core/transport.ts";
 import { ignore } from "./ignore.ts";
+import { closeOrReset, discard } from "./linger.ts";
 
 /**
  * Forwards the rest of a byte stream, as `pipeTo` does: with backpressure, the end, abort and cancel. A chunk is read when
- * the target has room, and its memory is given back when the target has taken it.
+ * the target has room, and its memory is given back when the target has taken it. The signal ends both streams without a
+ * reset: what was cut is said elsewhere.
  *
- * @throws what either stream broke with, or the signal's reason; both have ended then
+ * @throws what either stream broke with, or the signal's reason
  */
 export async function forward(reader: ByteReader, writer: ByteWriter, signal: AbortSignal): Promise<void> {
-  const end = (error: unknown): void => {
-    reader.cancel(error).catch(ignore);
-    writer.abort(error).catch(ignore);
+  const quit = (): void => {
+    closeOrReset(writer, signal.reason);
+    void discard(reader, signal.reason);
   };
-  const stop = (): void => end(signal.reason);
-  signal.addEventListener("abort", stop, { once: true });
-  if (signal.aborted) stop();
+  signal.addEventListener("abort", quit, { once: true });
+  if (signal.aborted) quit();
   /** What the target broke with, maybe while nothing came that could be written. */
   let broken: { error: unknown } | undefined;
   writer.closed.catch((error: unknown) => {
@@ -25,16 +26,18 @@ export async function forward(reader: ByteReader, writer: ByteWriter, signal: Ab
     for (;;) {
       if ((writer.desiredSize ?? 0) <= 0) await writer.ready;
       const { value, done } = await reader.read();
-      if (done) break;
+      if (done || signal.aborted) break;
       writer.write(value).then(() => reader.recycle?.(value), ignore);
     }
     signal.throwIfAborted();
     await writer.close();
   } catch (thrown) {
+    if (signal.aborted) throw signal.reason;
     const error: unknown = broken === undefined ? thrown : broken.error;
-    end(error);
+    reader.cancel(error).catch(ignore);
+    writer.abort(error).catch(ignore);
     throw error;
   } finally {
-    signal.removeEventListener("abort", stop);
+    signal.removeEventListener("abort", quit);
   }
 }

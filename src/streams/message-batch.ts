@@ -4,10 +4,16 @@ import { endMarker, maxHeaderBytes, writeHeader } from "./framing.ts";
 export class MessageBatch {
   #bytes = noBytes;
   #used = 0;
+  #messages = 0;
 
   /** Bytes that wait. */
   get size(): number {
     return this.#used;
+  }
+
+  /** Messages that wait. */
+  get messages(): number {
+    return this.#messages;
   }
 
   /** Copies a message in. */
@@ -16,12 +22,7 @@ export class MessageBatch {
     const body = writeHeader(this.#bytes, this.#used, message.length);
     this.#bytes.set(message, body);
     this.#used = body + message.length;
-  }
-
-  /** Adds the header of a message whose bytes follow by themselves. */
-  addHeader(messageBytes: number): void {
-    this.#reserve(maxHeaderBytes);
-    this.#used = writeHeader(this.#bytes, this.#used, messageBytes);
+    this.#messages += 1;
   }
 
   /** Adds the end of the stream. */
@@ -36,14 +37,14 @@ export class MessageBatch {
     const bytes = this.#bytes.subarray(0, this.#used);
     // A busy stream gets its next batch at full size at once, a quiet one holds nothing.
     this.#bytes = this.#used >= busyBytes ? new Uint8Array(busyBytes + spareBytes) : noBytes;
-    this.#used = 0;
+    this.#used = this.#messages = 0;
     return bytes;
   }
 
   /** Drops what waits. */
   clear(): void {
     this.#bytes = noBytes;
-    this.#used = 0;
+    this.#used = this.#messages = 0;
   }
 
   /** Makes room, which grows by doubling. */

@@ -1,35 +1,40 @@
 /**
- * The writing half of a message stream: takes messages, frames them, hands byte chunks to a transport's stream.
- * {@link MessageWritable} is the WritableStream around it. Over 300 lines, since every way in has to look at the same few
- * states, and every way out has to leave them right.
+ * The writing half of a message stream: takes messages, frames them, hands byte chunks to its {@link MessageOutlet}.
+ * {@link MessageWritable} is the WritableStream around it.
  */
 import { ConecError, toConecError } from "../core/errors.ts";
-import { unrefTimeout } from "./timer.ts";
-import { borrow, giveBack } from "./buffer-pool.ts";
-import { isIntact, sizeOf, toBytes } from "./bytes.ts";
-import { abortMarker, headerLength, writeHeader } from "./framing.ts";
+import { borrow } from "./buffer-pool.ts";
+import { sizeOf, toBytes } from "./bytes.ts";
+import { headerLength, writeHeader } from "./framing.ts";
 import { busyBytes, MessageBatch } from "./message-batch.ts";
+import { MessageOutlet } from "./message-outlet.ts";
 import { MicrotaskDebounce } from "./microtask-debounce.ts";
+import type { Retention } from "./sent-messages.ts";
 import type { ByteWriter } from "../core/transport.ts";
 import { ignore } from "./ignore.ts";
 
-/** What a channel does when its stream's writing half ends. Each is called at most once. */
+/** What a channel does when its stream's writing half ends. Each is called at most once, `broken` once a writer. */
 export interface MessageSinkHooks {
   /** The end marker is on its way: settles when the other end has received every message. */
   confirm?(): Promise<void>;
   /** The stream was aborted here, with what was given to `abort`, or failed here, with a ConecError. */
   aborted?(reason: unknown): void;
-  /** The transport ended the stream, for a reason that the other end may yet tell; the answer is to call `fail`. */
+  /**
+   * The transport's stream broke, for a reason that is yet to be told: the answer is to call `fail`, or `attach` with another
+   * one. Without this hook the stream fails at once.
+   */
   broken?(error: ConecError): void;
 }
 
 export interface MessageSinkOptions {
   /** Longer messages are refused with `message-too-large`. */
   maxMessageBytes: number;
+  /** See {@link MessageOutlet}. */
+  retention?: Retention | undefined;
   hooks?: MessageSinkHooks;
 }
 
-/** How a message was taken. */
+/** How much was taken. */
 interface Counters {
   messages: number;
   bytes: number;
@@ -37,7 +42,7 @@ interface Counters {
 
 export class MessageSink implements UnderlyingSink<Uint8Array> {
   readonly counters: Counters = { messages: 0, bytes: 0 };
-  readonly #writer: ByteWriter;
+  readonly #outlet: MessageOutlet;
   readonly #maxMessageBytes: number;
   readonly #smallBytes: number;
   readonly #hooks: MessageSinkHooks;
@@ -50,8 +55,6 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   #blocked = false;
   #ending = false;
   #flushing: Promise<void> | undefined;
-  /** The message in flight whose memory still belongs to the program. */
-  #lent: Promise<void> | undefined;
   /** Rejects the write or close in flight. */
   #reject: ((error: unknown) => void) | undefined;
   /** What {@link unblocked} returned, while it is pending, and what resolves it. */
@@ -62,13 +65,32 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   #error: unknown;
   #state: "open" | "closing" | "ended" = "open";
 
-  constructor(writer: ByteWriter, options: MessageSinkOptions) {
-    this.#writer = writer;
-    this.#maxMessageBytes = options.maxMessageBytes;
-    this.#smallBytes = Math.min(copiedBytes, options.maxMessageBytes);
-    this.#hooks = options.hooks ?? {};
-    this.#writer.ready.catch(ignore);
-    this.#writer.closed.catch((thrown: unknown) => this.#transportFailed(thrown));
+  /** Nothing leaves before {@link attach}. */
+  constructor({ maxMessageBytes, retention, hooks = {} }: MessageSinkOptions) {
+    this.#maxMessageBytes = maxMessageBytes;
+    this.#smallBytes = Math.min(copiedBytes, maxMessageBytes);
+    this.#hooks = hooks;
+    this.#outlet = new MessageOutlet({ retention, onBroken: (thrown) => this.#broken(thrown) });
+  }
+
+  /** See {@link MessageOutlet.attach}. */
+  attach(writer: ByteWriter, count?: number): boolean {
+    return this.#outlet.attach(writer, count);
+  }
+
+  /** See {@link MessageOutlet.detach}. */
+  detach(reason: unknown): void {
+    this.#outlet.detach(reason);
+  }
+
+  /** See {@link MessageOutlet.confirm}. */
+  confirm(count: number): boolean {
+    return this.#outlet.confirm(count);
+  }
+
+  /** How many messages the other end is known to have received. */
+  get confirmed(): number {
+    return this.#outlet.confirmed;
   }
 
   /** The queuing strategy that the WritableStream must use: it counts bytes, and tells the sink what is queued. */
@@ -102,12 +124,13 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   async close(): Promise<void> {
     this.#state = "closing";
     this.#unblock?.();
+    const { messages } = this.#batch;
     this.#batch.addEnd();
-    this.#flush();
-    const closed = this.#writer.close();
+    const closed = this.#outlet.sendEnd(this.#batch.take(), messages);
     closed.catch(ignore);
     await this.#untilEnd(this.#hooks.confirm?.() ?? closed);
     this.#state = "ended";
+    this.#outlet.end(undefined);
   }
 
   abort(reason: unknown): void {
@@ -138,14 +161,12 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
     if (this.#state !== "open" || this.#ending)
       throw new ConecError("closed", "The stream was closed", { source: "stream" });
     const message = this.#check(chunk);
-    const copied = message.length <= copiedBytes;
-    const full = !this.#transportReady && (!copied || this.#batch.size >= maxBatchBytes);
+    const full = !this.#outlet.ready && (message.length > copiedBytes || this.#batch.size >= maxBatchBytes);
     if (full || this.#queued > 0) {
       this.#blocked = true;
       return false;
     }
-    if (copied) void this.#append(message);
-    else this.#appendCopy(message);
+    void this.#append(message);
     return true;
   }
 
@@ -153,7 +174,7 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
   takeSmall(chunk: unknown): boolean {
     const open = this.#state === "open" && !this.#ending && this.#error === undefined && this.#queued === 0;
     if (!open) return false;
-    if (this.#batch.size >= busyBytes && !this.#transportReady) {
+    if (this.#batch.size >= busyBytes && !this.#outlet.ready) {
       // Whoever looks at `ready` waits from now on, so that what follows need not queue up.
       this.#blocked = true;
       return false;
@@ -208,17 +229,15 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
     );
   }
 
-  get #transportReady(): boolean {
-    return this.#lent === undefined && (this.#writer.desiredSize ?? 1) > 0;
-  }
-
-  /** Returns a promise when the message's memory is still needed or the transport is full. */
+  /** Returns a promise when it would be well to wait before the next message. */
   #append(message: Uint8Array): void | Promise<void> {
     if (message.length > copiedBytes) {
-      this.#count(message);
-      this.#batch.addHeader(message.length);
+      const frame = borrow(headerLength(message.length) + message.length);
+      frame.set(message, writeHeader(frame, 0, message.length));
       this.#flush();
-      return this.#writeUncopied(message);
+      this.#outlet.send(frame, 1, true);
+      this.#count(message);
+      return this.#outlet.ready ? undefined : this.#outlet.room();
     }
     this.#batch.add(message);
     this.#count(message);
@@ -226,106 +245,55 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
     return this.#flushSoon.touch();
   }
 
-  /**
-   * The transport sends what the memory holds when it comes to it. A message that was detached or resized by then has
-   * spoilt the framing: nothing may follow it.
-   */
-  async #writeUncopied(message: Uint8Array): Promise<void> {
-    const { length } = message;
-    this.#lent = this.#writer.write(message);
-    try {
-      await this.#lent;
-    } finally {
-      this.#lent = undefined;
-    }
-    if (isIntact(message, length) || this.#state === "ended") return;
-    const error = new ConecError(
-      "invalid-argument",
-      "The buffer of a message was detached or resized before it was sent",
-      { source: "stream" },
-    );
-    this.#end(error, "reset");
-    this.#hooks.aborted?.(error);
-    throw error;
-  }
-
-  #appendCopy(message: Uint8Array): void {
-    this.#count(message);
-    this.#flush();
-    const frame = borrow(headerLength(message.length) + message.length);
-    frame.set(message, writeHeader(frame, 0, message.length));
-    this.#writer.write(frame).then(() => giveBack(frame), ignore);
-  }
-
   #count(message: Uint8Array): void {
     this.counters.messages += 1;
     this.counters.bytes += message.length;
   }
 
-  /** Hands the batch to the transport, at once or, when it is full, as soon as it has room: then returns a promise. */
+  /** Hands the batch on, at once or, when the transport is full, as soon as it has room: then returns a promise. */
   #flushWhenReady(): void | Promise<void> {
-    if (this.#transportReady) return this.#flush();
-    this.#flushing ??= this.#transportRoom().then(() => {
+    if (this.#outlet.ready) return this.#flush();
+    this.#flushing ??= this.#outlet.room().then(() => {
       this.#flushing = undefined;
       this.#flush();
     });
     return this.#flushing;
   }
 
-  async #transportRoom(): Promise<void> {
-    await this.#lent?.catch(ignore);
-    await this.#writer.ready.catch(ignore);
-  }
-
   #flush(): void {
     if (this.#batch.size === 0 || this.#state === "ended") return;
-    this.#writer.write(this.#batch.take()).catch(ignore);
+    const { messages } = this.#batch;
+    this.#outlet.send(this.#batch.take(), messages);
   }
 
   /** Waits for `pending`, but no longer than the stream lives: abort and error must not wait for a stalled reader. */
   #untilEnd(pending: Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#reject = reject;
-      // A broken transport stream is told by #transportFailed, which may wait for the reason: so does this.
-      pending.then(resolve, (error: unknown) => {
-        if (this.#hooks.broken === undefined || (error instanceof ConecError && error.source !== "stream"))
-          reject(error);
-      });
+      pending.then(resolve, reject);
     });
   }
 
-  #transportFailed(thrown: unknown): void {
+  #broken(thrown: unknown): void {
     const error = toConecError(thrown, "connection-lost", { source: "stream" });
-    if (this.#state === "ended") return;
-    if (error.source === "stream" && this.#hooks.broken !== undefined) this.#hooks.broken(error);
-    else this.fail(error);
+    if (this.#hooks.broken === undefined) this.fail(error);
+    else this.#hooks.broken(error);
   }
 
-  /** Marks the end of an unfinished stream, so that the transport ends it without a reset (docs/protocol.md). */
-  #end(error: unknown, how?: "reset"): void {
+  #end(error: unknown): void {
     if (this.#state === "ended") return;
-    const marked = this.#state === "closing";
     this.#state = "ended";
     this.#error = error;
     this.#batch.clear();
     this.#reject?.(error);
     this.#unblock?.();
-    const reset = (): void => void this.#writer.abort(error).catch(ignore);
-    if (how === "reset") return reset();
-    if (!marked) {
-      this.#writer.write(abortMarker).catch(ignore);
-      this.#writer.close().catch(ignore);
-    }
-    const stop = unrefTimeout(lingerMs, reset);
-    this.#writer.closed.then(stop, stop);
+    this.#outlet.end(error);
   }
 }
 
-/** Messages up to this long are copied into the batch; longer ones go to the transport as they are. */
+/** Messages up to this long share a batch; longer ones have a chunk of their own. */
 const copiedBytes = 4096;
 /** `tryWrite` fills the batch up to here while the transport is full. */
 const maxBatchBytes = 65_536;
 /** What `write` takes in before `desiredSize` falls to 0. */
 const highWaterBytes = 65_536;
-/** How long an ended stream may take to leave before it is reset. */
-const lingerMs = 10_000;

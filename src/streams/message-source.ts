@@ -3,12 +3,11 @@
  * {@link MessageReadable} is the ReadableStream around it.
  */
 import { ConecError, toConecError } from "../core/errors.ts";
-import { unrefTimeout } from "./timer.ts";
+import { endOrCancel, discard } from "./linger.ts";
 import { FrameDecoder } from "./framing.ts";
 import type { ByteReader } from "../core/transport.ts";
-import { ignore } from "./ignore.ts";
 
-/** What a channel does when its stream's reading half ends. Each is called at most once. */
+/** What a channel does when its stream's reading half ends. Each is called at most once, but `broken` and `progress`. */
 export interface MessageSourceHooks {
   /** Every message has been received; they may still wait to be read. */
   ended?(): void;
@@ -18,6 +17,8 @@ export interface MessageSourceHooks {
   broken?(error: ConecError): void;
   /** The last message was taken out, or the stream failed or was cancelled. */
   drained?(): void;
+  /** Messages came; so many bytes were received since {@link MessageSource.report}. */
+  progress?(unreportedBytes: number): void;
 }
 
 export interface MessageSourceOptions {
@@ -29,9 +30,14 @@ export interface MessageSourceOptions {
 export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
   readonly counters = { messages: 0, bytes: 0 };
   readonly #hooks: MessageSourceHooks;
-  readonly #decoder: FrameDecoder;
+  readonly #maxMessageBytes: number;
+  #decoder: FrameDecoder;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #reader: ByteReader | undefined;
+  /** Messages received on all readers, and bytes since the last report. */
+  #received = 0;
+  #reported = 0;
+  #unreportedBytes = 0;
   /** Messages decoded and not yet taken, from #next on. */
   #messages: Uint8Array[] = [];
   #next = 0;
@@ -47,6 +53,7 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
 
   constructor(options: MessageSourceOptions) {
     this.#hooks = options.hooks ?? {};
+    this.#maxMessageBytes = options.maxMessageBytes;
     this.#decoder = new FrameDecoder(options.maxMessageBytes);
   }
 
@@ -78,11 +85,36 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
     this.#hooks.cancelled?.(reason);
   }
 
-  /** Gives the bytes to read, and the reader that the rest comes from; until then reads wait. */
+  /**
+   * Gives the bytes to read, and the reader that the rest comes from; until then reads wait. After {@link detach} they begin
+   * with the message behind those that were received.
+   */
   attach(head: Uint8Array, reader: ByteReader): void {
     this.#reader = reader;
+    this.#decoder = new FrameDecoder(this.#maxMessageBytes);
     if (this.#state !== "open") this.#discard();
+    else this.#discarding = false;
     void this.#pump(reader, head);
+  }
+
+  /** Lets go of the reader: what still comes from it is thrown away, an unfinished message with it. */
+  detach(): void {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    this.#wake();
+    if (reader !== undefined) endOrCancel(reader, undefined);
+  }
+
+  /** How many messages were received, if the writer does not know yet; it is going to be told. */
+  report(): number | undefined {
+    this.#unreportedBytes = 0;
+    if (this.#reported === this.#received) return undefined;
+    return (this.#reported = this.#received);
+  }
+
+  /** How many messages were received. */
+  get received(): number {
+    return this.#received;
   }
 
   /** See {@link MessageReadable.tryRead}. */
@@ -124,8 +156,9 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
     let read: Uint8Array | undefined;
     try {
       for (;;) {
-        while (this.#bufferedBytes >= readAheadBytes && !this.#discarding)
+        while (this.#bufferedBytes >= readAheadBytes && !this.#discarding && this.#reader === reader)
           await new Promise<void>((resolve) => (this.#resume = resolve));
+        if (this.#reader !== reader) return await discard(reader);
         if (chunk.length > 0 && !this.#discarding) chunk = chunk.subarray(this.#decode(chunk));
         else {
           if (read !== undefined && !this.#decoder.sharesMemory) reader.recycle?.(read);
@@ -135,9 +168,9 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
           chunk = read = value;
         }
       }
-      if (!this.#discarding) this.#decoder.finish();
+      if (!this.#discarding && this.#reader === reader) this.#decoder.finish();
     } catch (thrown) {
-      this.#pumpFailed(thrown);
+      if (this.#reader === reader) this.#pumpFailed(thrown);
     }
   }
 
@@ -151,8 +184,13 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
     } catch (thrown) {
       fault = thrown;
     }
-    for (let i = before; i < this.#messages.length; i++)
-      this.#bufferedBytes += this.#messages[i]!.length + messageOverheadBytes;
+    const messages = this.#messages.length - before;
+    let bytes = 0;
+    for (let i = before; i < this.#messages.length; i++) bytes += this.#messages[i]!.length;
+    this.#bufferedBytes += bytes + messages * messageOverheadBytes;
+    this.#received += messages;
+    this.#unreportedBytes += bytes;
+    if (messages > 0) this.#hooks.progress?.(this.#unreportedBytes);
     this.#deliver();
     if (fault !== undefined) this.#pumpFailed(fault);
     else if (this.#decoder.state === "ended") this.#receivedAll();
@@ -207,8 +245,7 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
     if (error.code === "message-too-large" || error.code === "protocol-error") {
       this.fail(error);
       this.#hooks.cancelled?.(error);
-    } else if (error.source === "stream") this.#broken(error);
-    else this.fail(error);
+    } else this.#broken(error);
   }
 
   #broken(error: ConecError): void {
@@ -240,10 +277,7 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
   #discard(): void {
     this.#discarding = true;
     this.#wake();
-    const reader = this.#reader;
-    if (reader === undefined) return;
-    const stop = unrefTimeout(lingerMs, () => void reader.cancel(this.#failure).catch(ignore));
-    reader.closed.then(stop, stop);
+    if (this.#reader !== undefined) endOrCancel(this.#reader, this.#failure);
   }
 }
 
@@ -254,5 +288,3 @@ const messageOverheadBytes = 64;
 /** Stands in the place of a message that was taken out; so many are kept before the array is cut. */
 const taken = new Uint8Array(0);
 const maxTakenMessages = 1024;
-/** How long the rest of an ended stream is read and thrown away before the transport is told to stop it. */
-const lingerMs = 10_000;

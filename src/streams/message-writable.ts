@@ -48,6 +48,14 @@ export class MessageWritable extends WritableStream<Uint8Array> {
   }
 
   /**
+   * How many messages the other end's conec is known to have received; it says so now and then, and when all have come. Also
+   * after the stream has broken: then the messages behind them may or may not have arrived.
+   */
+  get confirmedMessages(): number {
+    return this.#sink.confirmed;
+  }
+
+  /**
    * Writes a message if that needs no waiting; the message is copied. Returns false, and does nothing, while the
    * stream is full or earlier `write` calls wait: `await writer.ready`, then try again. Works whether or not the stream
    * is locked, and in one order with `write`.

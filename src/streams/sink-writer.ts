@@ -76,6 +76,7 @@ export class SinkWriter implements ByteWriter, SinkController {
   close(): Promise<void> {
     if (this.#state !== "open") return Promise.reject(this.#refusal());
     this.#state = "closing";
+    this.#wake();
     return new Promise((resolve, reject) => this.#put({ chunk: undefined, resolve, reject }));
   }
 

@@ -10,7 +10,8 @@ test("the others learn that it is gone, within the idle timeout, and keep what t
   const idleTimeoutMs = 500;
   const { cert, key, hash } = createSelfSignedCertificate({ hosts: ["localhost"] });
   const listener = await listen({ host: "127.0.0.1", cert, key, idleTimeoutMs });
-  const coordinator = new Coordinator();
+  // Nobody waits for it to come back.
+  const coordinator = new Coordinator({ limits: { resumeWindowMs: 0 } });
   coordinator.serve(listener);
   const path = await forwardUdp(listener.address.port);
   const join = (id: string, port: number): Promise<Client> =>
@@ -21,6 +22,7 @@ test("the others learn that it is gone, within the idle timeout, and keep what t
         keepAliveIntervalMs: 100,
       }),
       id,
+      reconnect: false,
     });
   const alice = await join("alice", path.port);
   const bob = await join("bob", listener.address.port);

@@ -31,6 +31,7 @@ export function anyControlMessage(number: fc.Arbitrary<number> = fc.maxSafeNat()
   const type = <T extends string>(value: T): fc.Arbitrary<T> => fc.constant(value);
   const ended = { stream: number, code, reason, streamErrorCode: uint32 };
   const limit = number.map((count) => Math.max(1, count));
+  const counts = fc.array(fc.tuple(number, number), { maxLength: 4 });
   const all = fc.oneof(
     fc.record({ type: type("hello"), versions: fc.array(uint32, { minLength: 1, maxLength: 16 }) }),
     fc.record({ type: type("challenge"), version: uint32, nonce: bytes(32) }),
@@ -42,12 +43,22 @@ export function anyControlMessage(number: fc.Arbitrary<number> = fc.maxSafeNat()
         certificateHashes: fc.array(bytes(32), { maxLength: 16 }),
         id,
         credentials: fc.jsonValue(),
+        resume: fc.record({ session: bytes(16), received: number }),
       },
       { requiredKeys: ["type", "publicKey", "authority", "certificateHashes"] },
     ),
     fc.record({ type: type("proof"), signature: bytes(64) }),
     fc.record(
-      { type: type("welcome"), id, metadata, coordinator: peer, streamLimit: limit, clientStreamLimit: limit },
+      {
+        type: type("welcome"),
+        id,
+        metadata,
+        coordinator: peer,
+        streamLimit: limit,
+        clientStreamLimit: limit,
+        session: fc.record({ token: bytes(16), windowMs: limit }),
+        resumed: fc.record({ received: number, channels: fc.array(number, { maxLength: 4 }) }),
+      },
       { requiredKeys: ["type", "id", "metadata", "coordinator", "streamLimit"] },
     ),
     fc.record({
@@ -58,7 +69,15 @@ export function anyControlMessage(number: fc.Arbitrary<number> = fc.maxSafeNat()
       metadata,
       opened: fc.tuple(number, number),
       maxStreams: fc.tuple(number, number),
+      epoch: number,
     }),
+    fc.record({ type: type("rejoin"), channel: number, received: number }),
+    fc.record({ type: type("rejoined"), received: number }),
+    fc.record({ type: type("ack"), count: number }),
+    fc.record({ type: type("received"), counts }),
+    fc.record({ type: type("suspend") }),
+    fc.record({ type: type("resume"), epoch: number }),
+    fc.record({ type: type("resumeAt"), epoch: number, counts, last: fc.boolean() }),
     fc.record({ type: type("accept") }),
     fc.record({ type: type("refuse"), code, reason }),
     fc.record({ type: type("open"), stream: number, name, metadata }),

@@ -21,6 +21,8 @@ function createReceiver(gates = new Map<number, Promise<void>>()) {
       return gates.get(id);
     },
     stream: (stream) => void got.push(`stream ${stream}`),
+    suspended: () => void got.push("suspended"),
+    resumed: () => void got.push("resumed"),
     ended: (error) => void got.push(`ended ${error?.code ?? ""}`.trim()),
   };
   return { receiver, got };
@@ -29,7 +31,7 @@ function createReceiver(gates = new Map<number, Promise<void>>()) {
 test("what comes before the first receiver waits in order", async () => {
   const inbox = new PathInbox();
   const first = inbox.message(ping(1));
-  inbox.stream(4, source);
+  inbox.stream(4, 0, source);
   void inbox.message(ping(2));
   inbox.ended(new ConecError("peer-lost", "gone"));
   expect(inbox.waiting).toBe(4);
@@ -47,7 +49,7 @@ test("with a receiver everything is given out at once", () => {
   const { receiver, got } = createReceiver();
   inbox.attach(receiver);
   expect(inbox.message(ping(1))).toBeUndefined();
-  inbox.stream(4, source);
+  inbox.stream(4, 0, source);
   inbox.ended();
   expect(got).toEqual(["message 1", "stream 4", "ended"]);
 });
@@ -61,7 +63,7 @@ describe("while a message is being taken", () => {
     const { receiver, got } = createReceiver(new Map([[1, gate]]));
     inbox.attach(receiver);
     const second = Promise.resolve(inbox.message(ping(2)));
-    inbox.stream(4, source);
+    inbox.stream(4, 0, source);
     expect(await isPending(first)).toBe(true);
     expect(await isPending(second)).toBe(true);
     expect(got).toEqual(["message 1"]);
@@ -97,7 +99,7 @@ test("another receiver takes over where the first was detached", async () => {
   void inbox.message(ping(1));
   inbox.detach();
   const waiting = inbox.message(ping(2));
-  inbox.stream(4, source);
+  inbox.stream(4, 0, source);
   expect(inbox.waiting).toBe(2);
   inbox.attach(second.receiver);
   await waiting;

@@ -180,7 +180,7 @@ function run(command: Command, ends: readonly [End, End]): void {
     const reading = end.reading.get(stream)!;
     if (command.do === "pair") {
       if (reading.attached) return;
-      const verdict = end.state.pair(stream);
+      const verdict = end.state.pair(stream, 0);
       const known = !reading.over || !reading.taken || !reading.drained;
       reading.attached = known;
       expect(verdict).toBe(reading.over ? "discard" : "attach");
@@ -228,7 +228,7 @@ function play(state: ChannelState, { do: what, stream }: { do: string; stream: n
     case "pass":
       return state.pass(stream, {});
     case "pair":
-      state.pair(stream);
+      state.pair(stream, 0);
       return [];
     default:
       return state.mark(stream, what as "taken" | "drained");

@@ -226,14 +226,14 @@ describe("streams that the peer opens", () => {
 describe("transport streams", () => {
   test("are paired with what was opened, once", () => {
     const state = create();
-    expect(state.pair(1)).toBe("hold");
+    expect(state.pair(1, 0)).toBe("hold");
     peerOpens(state, 1);
-    expect(state.pair(1)).toBe("attach");
-    expect(state.pair(1)).toMatchObject({ code: "protocol-error" });
+    expect(state.pair(1, 0)).toBe("attach");
+    expect(state.pair(1, 0)).toMatchObject({ code: "protocol-error" });
   });
 
   test("of this end's own ids are an error", () => {
-    expect(create().pair(0)).toBeInstanceOf(ConecError);
+    expect(create().pair(0, 0)).toBeInstanceOf(ConecError);
   });
 
   test("that come after the end are thrown away", () => {
@@ -241,11 +241,11 @@ describe("transport streams", () => {
     peerOpens(state, 1);
     peerOpens(state, 3);
     state.cancel(1, { code: "cancelled", reason: "" });
-    expect(state.pair(1)).toBe("discard");
+    expect(state.pair(1, 0)).toBe("discard");
     state.received(3);
     state.mark(3, "taken");
     state.mark(3, "drained");
-    expect(state.pair(3)).toBe("discard");
+    expect(state.pair(3, 0)).toBe("discard");
   });
 });
 
@@ -308,7 +308,12 @@ describe("the channel", () => {
       metadata: {},
       opened: [0, 0],
       maxStreams: [1, 1],
+      epoch: 0,
     },
+    { type: "rejoin", channel: 1, received: 0 },
+    { type: "rejoined", received: 0 },
+    { type: "ack", count: 0 },
+    { type: "suspend" },
     { type: "sendChannel", via: 1, metadata: {} },
   ] satisfies ControlMessage[])("$type is a fault", (message) => {
     expect(create().receive(message)).toMatchObject(faulty);

@@ -21,13 +21,13 @@ describe("control messages", () => {
     const conduct = new Conduct(limits, 0);
     const free = fc
       .sample(anyControlMessage(), 20_000)
-      .filter(({ type }) => ["open", "finished", "stop", "maxStreams", "close"].includes(type));
+      .filter(({ type }) => ["open", "finished", "stop", "maxStreams", "received", "resumeAt", "close"].includes(type));
     expect(free.length).toBeGreaterThan(1000);
     for (const message of free) expect(conduct.message(0, message, 0)).toBeUndefined();
   });
 
   test("any other is", () => {
-    const streams = ["open", "finished", "stop", "abort", "maxStreams", "close"];
+    const streams = ["open", "finished", "stop", "abort", "maxStreams", "received", "resumeAt", "close"];
     const counted = anyControlMessage().filter(({ type }) => !streams.includes(type));
     fc.assert(
       fc.property(fc.array(counted, { minLength: 3, maxLength: 3 }), (messages) => {

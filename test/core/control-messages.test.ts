@@ -81,6 +81,7 @@ test("the largest metadata fits twice into a message", () => {
     metadata,
     opened: [0, 0],
     maxStreams: [0, 0],
+    epoch: 0,
   });
   expect(bytes.length).toBeLessThan(maxControlMessageBytes);
   expect(faultOf(bytes)).toBeUndefined();

@@ -12,8 +12,8 @@ const id = fc.oneof(
 
 test("a header comes out of any chunks, with what is behind it", async () => {
   await fc.assert(
-    fc.asyncProperty(id, id, fc.uint8Array({ maxLength: 10 }), fc.nat(3), async (channel, stream, rest, head) => {
-      const bytes = new Uint8Array([...encodeVarints(channel, stream), ...rest]);
+    fc.asyncProperty(fc.tuple(id, id, id), fc.uint8Array({ maxLength: 10 }), fc.nat(3), async (ids, rest, head) => {
+      const bytes = new Uint8Array([...encodeVarints(...ids), ...rest]);
       for (let cut = 0; cut <= bytes.length; cut++) {
         const first = Math.min(head, cut);
         const parts = [bytes.subarray(0, first), bytes.subarray(first, cut), bytes.subarray(cut)];
@@ -21,7 +21,7 @@ test("a header comes out of any chunks, with what is behind it", async () => {
         const reader = readable.getReader();
         const header = await readDataHeader(reader, parts[0]!);
         reader.releaseLock();
-        expect([header.channel, header.stream]).toEqual([channel, stream]);
+        expect([header.channel, header.stream, header.epoch]).toEqual(ids);
         expect(toHex(Uint8Array.from([...header.rest, ...(await all())]))).toBe(toHex(rest));
       }
     }),
@@ -30,18 +30,23 @@ test("a header comes out of any chunks, with what is behind it", async () => {
 });
 
 test("one byte at a time", async () => {
-  const bytes = encodeVarints(maxVarint, 2 ** 40);
+  const bytes = encodeVarints(maxVarint, 2 ** 40, 3);
   const { readable } = streamOf([...bytes].map((byte) => Uint8Array.of(byte)));
   const header = await readDataHeader(readable.getReader(), new Uint8Array(0));
-  expect(header).toEqual({ channel: maxVarint, stream: 2 ** 40, rest: new Uint8Array(0) });
+  expect(header).toEqual({ channel: maxVarint, stream: 2 ** 40, epoch: 3, rest: new Uint8Array(0) });
 });
 
 test("longer forms than needed are read", () => {
-  expect(parseDataHeader(fromHex("40018000000207"))).toMatchObject({ channel: 1, stream: 2, rest: Uint8Array.of(7) });
+  expect(parseDataHeader(fromHex("400180000002400307"))).toMatchObject({
+    channel: 1,
+    stream: 2,
+    epoch: 3,
+    rest: Uint8Array.of(7),
+  });
 });
 
 describe("is not whole", () => {
-  test.each(["", "05", "c0", "4001", "400140", "40018000", "05c0000000000000"])("with %s", (hex) => {
+  test.each(["", "05", "c0", "4001", "400140", "40018000", "0102", "010240", "05c0000000000000"])("with %s", (hex) => {
     expect(parseDataHeader(fromHex(hex))).toBeUndefined();
   });
 });
@@ -56,9 +61,10 @@ test.each(["", "05", "4001", "05c00000"])("ends inside the header: %s", async (h
 });
 
 test.each([
-  ["channel 2^53", "e00000000000000001"],
-  ["channel 2^62 - 1", "ffffffffffffffff01"],
-  ["stream 2^53", "01e000000000000000"],
+  ["channel 2^53", "e0000000000000000100"],
+  ["channel 2^62 - 1", "ffffffffffffffff0100"],
+  ["stream 2^53", "01e00000000000000000"],
+  ["epoch 2^53", "0101e000000000000000"],
 ])("an id that cannot be is refused: %s", (_, hex) => {
   expect(() => parseDataHeader(fromHex(hex))).toThrow(expect.objectContaining({ code: "protocol-error" }));
 });

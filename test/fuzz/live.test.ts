@@ -19,7 +19,12 @@ type Act =
   | { do: "bytes"; line: number; bytes: Uint8Array }
   | { do: "end" | "abort"; line: number }
   | { do: "open a line"; bytes: Uint8Array }
-  | { do: "data"; head: [channel: number, stream: number]; bytes: Uint8Array; ending: "close" | "abort" | "stay" }
+  | {
+      do: "data";
+      head: [channel: number, stream: number, epoch: number];
+      bytes: Uint8Array;
+      ending: "close" | "abort" | "stay";
+    }
   | { do: "take an offer"; answer: "accept" | "refuse" | "silence" }
   | { do: "be written to" }
   | { do: "wait"; turns: number };
@@ -44,7 +49,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       do: kindOf("data"),
-      head: fc.tuple(small, small),
+      head: fc.tuple(small, small, fc.constantFrom(0, 0, 0, 1)),
       bytes,
       ending: fc.constantFrom("close" as const, "abort" as const, "stay" as const),
     }),

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { ConecError } from "../../src/core/errors.ts";
 import { writeHead } from "../../src/streams/byte-ends.ts";
 import { createBytePipe } from "../../src/streams/byte-pipe.ts";
-import { discard } from "../../src/streams/discard.ts";
+import { discard } from "../../src/streams/linger.ts";
 import { forward } from "../../src/streams/forward.ts";
 import { collect, isPending, patterned, refuseUnhandledRejections, turns } from "./message-pipe.ts";
 
@@ -107,13 +107,13 @@ test("a target that has failed already cancels the source", async () => {
 
 test("discard reads to the end, and never rejects", async () => {
   const read = createBytePipe();
-  const discarded = discard({ reader: read.readable.getReader() });
+  const discarded = discard(read.readable.getReader());
   const writer = read.writable.getWriter();
   for (let i = 0; i < 20; i++) await writer.write(new Uint8Array(50_000));
   await writer.close();
   await discarded;
   const broken = createBytePipe();
-  const settled = discard({ reader: broken.readable.getReader() });
+  const settled = discard(broken.readable.getReader());
   broken.fail(new ConecError("connection-lost", "gone"));
   await settled;
 });

@@ -12,7 +12,7 @@ export function createMessagePipe(options: { maxMessageBytes?: number; maxReadBy
   const bytes = createBytePipe();
   let confirm!: () => void;
   const received = new Promise<void>((resolve) => (confirm = resolve));
-  const sink: MessageSink = new MessageSink(bytes.writable.getWriter(), {
+  const sink: MessageSink = new MessageSink({
     maxMessageBytes,
     hooks: {
       confirm: () => received,
@@ -33,6 +33,7 @@ export function createMessagePipe(options: { maxMessageBytes?: number; maxReadBy
       },
     },
   });
+  sink.attach(bytes.writable.getWriter());
   const writable = new MessageWritable(sink);
   const readable = new MessageReadable(source);
   source.attach(new Uint8Array(0), bytes.readable.getReader());
@@ -42,8 +43,9 @@ export function createMessagePipe(options: { maxMessageBytes?: number; maxReadBy
 /** A writable over a byte stream that keeps every chunk it is given. */
 export function createRecorder(options: { maxMessageBytes?: number } = {}) {
   const chunks: Uint8Array[] = [];
-  const bytes = new WritableStream<Uint8Array>({ write: (chunk) => void chunks.push(chunk) });
-  const sink = new MessageSink(bytes.getWriter(), { maxMessageBytes: options.maxMessageBytes ?? 1024 * 1024 });
+  const bytes = new WritableStream<Uint8Array>({ write: (chunk) => void chunks.push(chunk.slice()) });
+  const sink = new MessageSink({ maxMessageBytes: options.maxMessageBytes ?? 1024 * 1024 });
+  sink.attach(bytes.getWriter());
   return { writable: new MessageWritable(sink), sink, chunks };
 }
 
@@ -68,10 +70,11 @@ export function createGate({ highWaterMark = 1, maxMessageBytes = 1024 * 1024, c
     },
     { highWaterMark, size: (chunk) => chunk.length },
   );
-  const sink = new MessageSink(bytes.getWriter(), {
+  const sink = new MessageSink({
     maxMessageBytes,
     hooks: { aborted: (reason) => void aborted.push(reason), ...(confirm && { confirm }), ...(broken && { broken }) },
   });
+  sink.attach(bytes.getWriter());
   const fail = (error: ConecError): void => {
     failed = error;
     controller.error(error);

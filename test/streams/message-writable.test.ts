@@ -92,11 +92,11 @@ describe("many small messages leave together", () => {
 describe("a large message", () => {
   const large = patterned(100_000);
 
-  test("is handed on by write without a copy", async () => {
+  test("leaves in one piece with its header", async () => {
     const { writable, chunks } = createRecorder();
     await writable.getWriter().write(large);
-    expect(chunks.at(-1)!.buffer).toBe(large.buffer);
-    expect(chunks.at(-1)!.length).toBe(large.length);
+    expect(chunks.length).toBe(1);
+    expect(chunks[0]!.subarray(-large.length)).toEqual(large);
   });
 
   test("is copied by tryWrite", async () => {
@@ -199,7 +199,7 @@ describe("tryWrite", () => {
     await Promise.all([first, second, tried]);
     await writer.close();
     expect(rounds).toBeLessThan(10);
-    expect(chunks.map((chunk) => chunk.length).filter((length) => length === 10_000).length).toBe(2);
+    expect(chunks.map((chunk) => chunk.length).filter((length) => length === 10_002).length).toBe(2);
     expect(toHex(Buffer.concat(chunks).subarray(-3))).toBe("020300");
   });
 
@@ -324,52 +324,21 @@ test("a message whose buffer is detached before it has left is never sent as ano
   await expect(closed).rejects.toBeInstanceOf(ConecError);
 });
 
-test("a message whose buffer is detached while the transport has it errors the stream", async () => {
-  const { writable, readable } = createMessagePipe();
-  const writer = writable.getWriter();
-  // Fills the byte stream, so that the next one waits within the transport.
-  for (let i = 0; i < 20; i++) {
-    await turns(1);
-    while (writable.tryWrite(patterned(60_000)));
-  }
-  const message = patterned(50_000, 2);
-  const write = writer.write(message);
-  write.catch(() => {});
-  await turns(1);
-  structuredClone(message.buffer, { transfer: [message.buffer] });
-  writable.tryWrite(patterned(1000));
-  const closed = writer.close();
-  closed.catch(() => {});
-  const lengths: number[] = [];
-  const reader = readable.getReader();
-  const read = (async () => {
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      lengths.push(value.length);
-    }
-  })();
-  await expect(read).rejects.toBeInstanceOf(ConecError);
-  expect(new Set(lengths)).toEqual(new Set([60_000]));
-  await expect(write).rejects.toMatchObject({ code: "invalid-argument" });
-  await expect(closed).rejects.toBeInstanceOf(ConecError);
-});
-
-test("a message that is resized while the transport has it errors the stream, and nothing follows it", async () => {
-  const { writable, chunks, aborted, bytesAborted, open } = createGate({ highWaterMark: 1024 * 1024 });
+test("a message may be detached or resized while it is on its way", async () => {
+  const { writable, chunks, open } = createGate();
   const writer = writable.getWriter();
   await turns(1);
+  const detached = patterned(10_000, 1);
   const buffer = createResizable(10_000);
-  const write = writer.write(new Uint8Array(buffer));
-  expect(writable.tryWrite(bytesOf("behind"))).toBe(true);
-  await turns();
-  buffer.resize(5000);
+  const writes = [writer.write(detached)];
+  structuredClone(detached.buffer, { transfer: [detached.buffer] });
   open();
-  await expect(write).rejects.toMatchObject({ code: "invalid-argument" });
+  await writes[0];
+  writes.push(writer.write(new Uint8Array(buffer).fill(7)));
+  buffer.resize(5000);
+  await Promise.all(writes);
   await turns();
-  expect(chunks.map((chunk) => chunk.length)).toEqual([2, 5000]);
-  expect(bytesAborted).toMatchObject([{ code: "invalid-argument" }]);
-  expect(aborted).toMatchObject([{ code: "invalid-argument" }]);
+  expect(chunks.map((chunk) => chunk.subarray(2))).toEqual([patterned(10_000, 1), new Uint8Array(10_000).fill(7)]);
 });
 
 describe("close", () => {
@@ -609,7 +578,7 @@ describe("when the stream fails from below", () => {
     })();
     await turns();
     sink.fail(new ConecError("cancelled", "told", { source: "stream", remote: true }));
-    await tried;
+    await expect(tried).rejects.toMatchObject({ message: "told" });
     expect(rounds).toBeLessThan(10);
   });
 

@@ -10,9 +10,10 @@ import type {
 } from "../../core/transport.ts";
 import { createBytePipe } from "../../streams/byte-pipe.ts";
 import type { BytePipe } from "../../streams/byte-pipe.ts";
+import { ignore } from "../../streams/ignore.ts";
 
 /** Two ends of a connection within this process: the Client's, which sees `address`, and the listener's. */
-export function createConnectionPair(address: Address): [Connection, Connection] {
+export function createConnectionPair(address: Address): [MemoryConnection, MemoryConnection] {
   const client = new MemoryConnection({ host: address.host, port: address.port });
   const server = new MemoryConnection({ host: "localhost", port: 0 });
   client.join(server);
@@ -20,7 +21,7 @@ export function createConnectionPair(address: Address): [Connection, Connection]
   return [client, server];
 }
 
-class MemoryConnection implements Connection {
+export class MemoryConnection implements Connection {
   readonly transport = "memory";
   readonly remote: Remote;
   readonly closed: Promise<CloseInfo>;
@@ -30,12 +31,13 @@ class MemoryConnection implements Connection {
   #unidirectional!: ReadableStreamDefaultController<ReadableStream<Uint8Array>>;
   readonly #pipes = new Set<BytePipe>();
   #other!: MemoryConnection;
-  #settleClosed!: (info: CloseInfo) => void;
+  #settleClosed!: { resolve: (info: CloseInfo) => void; reject: (error: ConecError) => void };
   #open = true;
 
   constructor(remote: Remote) {
     this.remote = remote;
-    this.closed = new Promise((resolve) => (this.#settleClosed = resolve));
+    this.closed = new Promise((resolve, reject) => (this.#settleClosed = { resolve, reject }));
+    this.closed.catch(ignore);
     this.incomingBidirectionalStreams = new ReadableStream({
       start: (controller) => void (this.#bidirectional = controller),
     });
@@ -68,6 +70,12 @@ class MemoryConnection implements Connection {
     this.#other.#end(info, true);
   }
 
+  /** Breaks it, at both ends. */
+  cut(): void {
+    this.#end(undefined, true);
+    this.#other.#end(undefined, true);
+  }
+
   async getStats(): Promise<ConnectionStats> {
     return {};
   }
@@ -87,19 +95,25 @@ class MemoryConnection implements Connection {
     }
   }
 
-  #end(info: CloseInfo, remote: boolean): void {
+  /** With what was said, or without a word. */
+  #end(info: CloseInfo | undefined, remote: boolean): void {
     if (!this.#open) return;
     this.#open = false;
-    const error = new ConecError("closed", info.reason === "" ? "The connection was closed" : info.reason, { remote });
+    const error =
+      info === undefined
+        ? new ConecError("connection-lost", "The connection was cut", { remote })
+        : new ConecError("closed", info.reason === "" ? "The connection was closed" : info.reason, { remote });
     for (const pipe of this.#pipes) pipe.fail(error);
     this.#pipes.clear();
     for (const controller of [this.#bidirectional, this.#unidirectional]) {
       try {
-        controller.close();
+        if (info === undefined) controller.error(error);
+        else controller.close();
       } catch {
         // The program cancelled it.
       }
     }
-    this.#settleClosed(info);
+    if (info === undefined) this.#settleClosed.reject(error);
+    else this.#settleClosed.resolve(info);
   }
 }

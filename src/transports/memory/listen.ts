@@ -1,6 +1,7 @@
 import { ConecError } from "../../core/errors.ts";
 import type { Address, CloseInfo, Connection, Listener, ListenerStats } from "../../core/transport.ts";
 import { createConnectionPair } from "./connection.ts";
+import type { MemoryConnection } from "./connection.ts";
 
 export interface MemoryListenOptions {
   /** A name of your choice. Default `"localhost"`. */
@@ -9,16 +10,22 @@ export interface MemoryListenOptions {
   port?: number;
 }
 
+/** A listener within this process. */
+export interface MemoryListener extends Listener {
+  /** Breaks all connections, as a network would that is gone: for tests of what comes of it. New ones can be made. */
+  cut(): void;
+}
+
 /**
  * Listens within this process.
  *
  * @throws ConecError `address-in-use`, `invalid-argument`
  */
-export async function listen({ host = "localhost", port = 0 }: MemoryListenOptions = {}): Promise<Listener> {
+export async function listen({ host = "localhost", port = 0 }: MemoryListenOptions = {}): Promise<MemoryListener> {
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new ConecError("invalid-argument", `port must be an integer from 0 to 65535, not ${String(port)}`);
   }
-  const listener = new MemoryListener({ host, port: port === 0 ? freePort(host) : port });
+  const listener = new Listening({ host, port: port === 0 ? freePort(host) : port });
   const key = keyOf(listener.address);
   if (listeners.has(key)) throw new ConecError("address-in-use", `Somebody listens at ${key} already`);
   listeners.set(key, listener);
@@ -26,16 +33,16 @@ export async function listen({ host = "localhost", port = 0 }: MemoryListenOptio
 }
 
 /** Who listens there, if anybody. */
-export function listenerAt(host: string, port: number): MemoryListener | undefined {
+export function listenerAt(host: string, port: number): Listening | undefined {
   return listeners.get(keyOf({ host, port }));
 }
 
-class MemoryListener implements Listener {
+class Listening implements MemoryListener {
   readonly transport = "memory";
   readonly address: Address;
   readonly incomingConnections: ReadableStream<Connection>;
   readonly closed: Promise<void>;
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Set<MemoryConnection>();
   #incoming!: ReadableStreamDefaultController<Connection>;
   #settleClosed!: () => void;
   #open = true;
@@ -57,6 +64,10 @@ class MemoryListener implements Listener {
     server.closed.then(forget, forget);
     this.#incoming.enqueue(server);
     return client;
+  }
+
+  cut(): void {
+    for (const connection of this.#connections) connection.cut();
   }
 
   async getStats(): Promise<ListenerStats> {
@@ -81,7 +92,7 @@ class MemoryListener implements Listener {
   }
 }
 
-const listeners = new Map<string, MemoryListener>();
+const listeners = new Map<string, Listening>();
 let lastPort = 49_151;
 
 function freePort(host: string): number {

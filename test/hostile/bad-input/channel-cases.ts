@@ -70,28 +70,28 @@ const streams: [name: string, does: (eve: Eve, channel: number, line: Line) => u
   [
     [
       "bytes of a stream of the other end",
-      (eve, channel) => eve.data(encodeVarints(channel, 1), [0]),
+      (eve, channel) => eve.data(encodeVarints(channel, 1, 0), [0]),
       "protocol-error",
     ],
     [
       "the bytes of a stream twice",
       async (eve, channel, line) => {
         await eve.stream(line, channel, 0, [2, 1]);
-        await eve.data(encodeVarints(channel, 0), [2, 1]);
+        await eve.data(encodeVarints(channel, 0, 0), [2, 1]);
       },
       "protocol-error",
     ],
     [
       "bytes of more streams than it may open, and no word of any",
       async (eve, channel) => {
-        for (let i = 0; i <= streamLimit; i += 1) await eve.data(encodeVarints(channel, 2 * i), [0]);
+        for (let i = 0; i <= streamLimit; i += 1) await eve.data(encodeVarints(channel, 2 * i, 0), [0]);
       },
       "limit-exceeded",
     ],
     [
       "the bytes of one stream twice, and no word of it",
       async (eve, channel) => {
-        for (let i = 0; i < 2; i += 1) await eve.data(encodeVarints(channel, 0), [0]);
+        for (let i = 0; i < 2; i += 1) await eve.data(encodeVarints(channel, 0, 0), [0]);
       },
       "limit-exceeded",
     ],
@@ -100,7 +100,7 @@ const streams: [name: string, does: (eve: Eve, channel: number, line: Line) => u
       async (eve, channel, line) => {
         await (await eve.stream(line, channel, 0, [0])).close();
         await line.next("finished");
-        await eve.data(encodeVarints(channel, 0), [2, 1]);
+        await eve.data(encodeVarints(channel, 0, 0), [2, 1]);
       },
       "nothing",
     ],
@@ -142,7 +142,7 @@ const answering = (...answer: unknown[]) => {
 const sendChannel = (via: number, metadata = {}) => ({ type: "sendChannel", via, metadata });
 
 const others: BadInput[] = [
-  ["a channel that is not there", (eve) => eve.data(encodeVarints(77, 0), [2, 1]), "connection protocol-error"],
+  ["a channel that is not there", (eve) => eve.data(encodeVarints(77, 0, 0), [2, 1]), "connection protocol-error"],
   ["a channel with the id 2^62 - 1", (eve) => eve.data(new Uint8Array(8).fill(0xff), [0]), "connection protocol-error"],
   ["a channel that is only offered", (eve, scene) => dataForOffer(eve, scene), "nothing"],
   [
@@ -176,7 +176,7 @@ const others: BadInput[] = [
     withCarol(async (eve, line, id) => {
       await line.say(close);
       await line.end();
-      await eve.data(encodeVarints(id, 0), [2, 1, 0]);
+      await eve.data(encodeVarints(id, 0, 0), [2, 1, 0]);
     }),
     "nothing",
   ],
@@ -251,7 +251,7 @@ const others: BadInput[] = [
 async function dataForOffer(eve: Eve, { hub }: Scene): Promise<void> {
   hub.coordinator.introduce("eve", "carol").catch(() => {});
   const { id, line } = await eve.offer();
-  await eve.data(encodeVarints(id, 0), [2, 1, 0]);
+  await eve.data(encodeVarints(id, 0, 0), [2, 1, 0]);
   await line.say({ type: "refuse", code: "refused", reason: "" });
 }
 
@@ -274,7 +274,7 @@ export const halfOpen: Table = {
       async (eve) => (i === 0 ? eve.control : (await eve.link()).line).say(open(0)),
       "stream timeout",
     ]),
-    ["bytes without a word", (eve) => eve.data(encodeVarints(0, 0), [2, 1]), "nothing"],
+    ["bytes without a word", (eve) => eve.data(encodeVarints(0, 0, 0), [2, 1]), "nothing"],
     // The stream is stopped when its time is over.
     ["half a header", async (eve) => (await eve.data([0x40])).closed.catch(() => {}), "nothing"],
     ["no answer to an offer", answering(), "channel timeout"],

@@ -89,7 +89,7 @@ export class Eve {
   /** Opens a data stream of a channel as it should be: with its `open`, and with its header. */
   async stream(line: Line, channel: number, stream = 0, ...chunks: (Uint8Array | readonly number[])[]) {
     await line.say({ type: "open", stream, name: "", metadata: {} });
-    return await this.data(encodeVarints(channel, stream), ...chunks);
+    return await this.data(encodeVarints(channel, stream, 0), ...chunks);
   }
 
   /** Resolves when it has got this, which must be soon. */

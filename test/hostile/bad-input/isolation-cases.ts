@@ -44,7 +44,7 @@ export const isolation: Table = {
     [
       "guesses the ids of channels of others",
       async (eve) => {
-        for (let id = 1; id < 20; id += 1) await eve.data(encodeVarints(id, 0), [2, 1, 0]);
+        for (let id = 1; id < 20; id += 1) await eve.data(encodeVarints(id, 0, 0), [2, 1, 0]);
       },
       "connection protocol-error",
     ],
@@ -66,7 +66,7 @@ export const isolation: Table = {
       async (eve, scene) => {
         const { id, line } = await eve.link();
         await line.say(open(0, unreadName));
-        const writer = await eve.data(encodeVarints(id, 0));
+        const writer = await eve.data(encodeVarints(id, 0, 0));
         let sent = 0;
         const sending = async (): Promise<void> => {
           for (; sent < 400; sent += 1) await writer.write(block());
