@@ -126,20 +126,20 @@ export class ClientSession {
     const former = this.#session;
     this.#session = session;
     const lost = new ConecError("connection-lost", "The channel was lost with its connection", { source: "channel" });
-    for (const path of [...former.paths.values()]) {
+    for (const path of former.paths.values()) {
       if (path === this.#own || channels.includes(path.channel)) session.adoptPath(path);
       else path.lose(lost);
     }
     this.#own.resume(control);
     unrefTimeout(this.#limits.pairTimeoutMs, () => {
       if (!this.#isCarriedBy(session)) return;
-      for (const path of [...session.paths.values()]) if (path.isSuspended) path.lose(lost);
+      for (const path of session.paths.values()) if (path.isSuspended) path.lose(lost);
     });
   }
 
   /** The connection was lost for good, and all channels with it. */
   lose(error: ConecError): void {
-    for (const path of [...this.#session.paths.values()]) path.lose(error);
+    for (const path of this.#session.paths.values()) path.lose(error);
   }
 
   // What the Coordinator opens.

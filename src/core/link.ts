@@ -198,6 +198,9 @@ export class Link {
       case "maxStreams":
         to.maxStreams = Math.max(to.maxStreams, message.count);
         break;
+      case "received":
+      case "resumeAt":
+        break;
     }
     return to.path?.send(message);
   }

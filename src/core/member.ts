@@ -267,7 +267,7 @@ export class Member implements LinkHolder {
 
   #giveUp(error: ConecError): void {
     this.#away?.end();
-    for (const path of [...this.#session.paths.values()]) path.lose(error);
+    for (const path of this.#session.paths.values()) path.lose(error);
     this.#settleGone();
   }
 
