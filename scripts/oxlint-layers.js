@@ -24,13 +24,13 @@ const layers = [
     name: "src/core",
     files: /^src\/core\//,
     modules: /^src\/(core|streams)\//,
-    packages: /^(valibot|uint8arrays)(\/|$)/,
+    packages: /^$/,
   },
   {
     name: "src/streams",
     files: /^src\/streams\//,
     modules: /^src\/(streams\/|core\/(errors|transport)\.ts$)/,
-    packages: /^uint8arrays(\/|$)/,
+    packages: /^$/,
   },
   {
     name: "src/browser.ts",
@@ -43,7 +43,7 @@ const layers = [
     name: "src (entry points)",
     files: /^src\/[^/]+$/,
     modules: /^src\/(core|streams)\/|^src\/[^/]+$/,
-    packages: /^web-streams-polyfill(\/|$)/,
+    packages: /^$/,
   },
   // The transports that run anywhere, and those for Node. Each may also import its own folder; of that, what is in a folder
   // `node` is for Node (see `check`).
@@ -51,7 +51,7 @@ const layers = [
     name: "a portable transport",
     files: /^src\/transports\/(memory|webtransport|websocket(?!\/node))\//,
     modules: /^src\/(streams\/|core\/(errors|transport|close-info|key-pair)\.ts$)/,
-    packages: /^uint8arrays(\/|$)/,
+    packages: /^$/,
   },
   {
     name: "conec/websocket in Node",

@@ -2,7 +2,6 @@
  * The control messages: what the two ends of a control stream say to each other, as small JSON objects. Their meaning
  * is in docs/protocol.md, test vectors in test/vectors/control-messages.json.
  */
-import * as v from "valibot";
 import { fromBase64Url } from "./base64url.ts";
 import { ConecError, conecErrorCodes, maxReasonBytes } from "./errors.ts";
 import type { ConecErrorCode } from "./errors.ts";
@@ -10,6 +9,8 @@ import { countMembers, isFiniteJson, jsonShape } from "./json-shape.ts";
 import { isPublicKey } from "./key-pair.ts";
 import type { PublicKey } from "./key-pair.ts";
 import { metadataFault, nameFault } from "./metadata.ts";
+import { object, optional, value, word } from "./shape.ts";
+import type { Shape } from "./shape.ts";
 import type { JsonValue, Metadata } from "../streams/message-writable.ts";
 
 /** The protocol version that this code speaks. */
@@ -140,11 +141,7 @@ export function decodeControlMessage(bytes: Uint8Array): ControlMessage {
   const message = parseJson(bytes);
   const type = typeOf(message);
   if (type === undefined) throw protocolError("A control message has no type that is known here");
-  const result = v.safeParse(fields[type], message, { abortEarly: true });
-  if (result.success) return { type, ...result.output } as ControlMessage;
-  const issue = result.issues[0];
-  const where = [type, ...(issue.path ?? []).map((item) => String(item.key))].join(".");
-  throw protocolError(`Bad control message: ${where}: ${issue.message}`.slice(0, 200));
+  return { type, ...fields[type](message, type) } as ControlMessage;
 }
 
 function parseJson(bytes: Uint8Array): unknown {
@@ -174,117 +171,104 @@ function protocolError(message: string, cause?: unknown): ConecError {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-// Values are checked here and objects by valibot: of it, what is not used is not in a bundle for browsers.
-
-const name = v.custom<string>((value) => nameFault(value) === undefined, "not a name");
-const id = v.custom<string>((value) => value !== "" && nameFault(value) === undefined, "not an id");
-const metadata = v.custom<Metadata>((value) => metadataFault(value) === undefined, "not metadata");
-const json = v.custom<JsonValue>(isFiniteJson, "a number is too large");
-const uint32 = v.custom<number>(isUint32, "not an integer of 32 bits");
+const name = value<string>((given) => nameFault(given) === undefined, "not a name");
+const id = value<string>((given) => given !== "" && nameFault(given) === undefined, "not an id");
+const metadata = value<Metadata>((given) => metadataFault(given) === undefined, "not metadata");
+const json = value<JsonValue>(isFiniteJson, "a number is too large");
+const uint32 = value<number>(isUint32, "not an integer of 32 bits");
 /** Ids of channels and streams, and counts of streams. */
-const number = v.custom<number>(isNumber, "not an integer from 0 to 2^53 - 1");
-const limit = v.custom<number>((value) => value !== 0 && isNumber(value), "not an integer from 1 to 2^53 - 1");
+const number = value<number>(isNumber, "not an integer from 0 to 2^53 - 1");
+const limit = value<number>((given) => given !== 0 && isNumber(given), "not an integer from 1 to 2^53 - 1");
 /** A number for each end. */
-const numbers = v.custom<[number, number]>(isPair, "not two integers from 0 to 2^53 - 1");
+const numbers = value<[number, number]>(isPair, "not two integers from 0 to 2^53 - 1");
 /** For streams, each with a number of messages. */
-const counts = v.custom<[number, number][]>(
-  (value) => Array.isArray(value) && value.length <= maxCounts && value.every(isPair),
-  "not a list of streams with numbers of messages",
+const counts = value<[number, number][]>(
+  (given) => isArray(given, 0, maxCounts, isPair),
+  "not up to 500 streams with numbers of messages",
 );
-const reason = v.custom<string>(
-  (value) => typeof value === "string" && encoder.encode(value).length <= maxReasonBytes,
+const channels = value<number[]>((given) => isArray(given, 0, Infinity, isNumber), "not ids of channels");
+const truth = value<boolean>((given) => typeof given === "boolean", "neither true nor false");
+const reason = value<string>(
+  (given) => typeof given === "string" && encoder.encode(given).length <= maxReasonBytes,
   "not a reason",
 );
 /** Codes of later versions are read as the general one for that message. */
-const errorCode = (general: ConecErrorCode) =>
-  v.fallback(
-    v.custom<ConecErrorCode>((value) => (conecErrorCodes as readonly unknown[]).includes(value)),
-    general,
-  );
-const publicKey = v.custom<PublicKey>(isPublicKey, "not a public key");
-const peer = v.object({ id, metadata, publicKey: v.optional(publicKey) });
-const ended = { stream: number, reason, streamErrorCode: v.optional(uint32) };
+const errorCode = (general: ConecErrorCode): Shape<ConecErrorCode> => word(conecErrorCodes, general);
+const bytes = (length: number): Shape<string> =>
+  value((given) => isBytes(given, length), `not ${length} bytes in base64url`);
+const publicKey = value<PublicKey>(isPublicKey, "not a public key");
+const peer: Shape<Peer> = object({ id, metadata, publicKey: optional(publicKey) });
+const ended = { stream: number, reason, streamErrorCode: optional(uint32) };
 
 /** What each type of message holds beside its type. */
-const fields: { [T in ControlMessage["type"]]: v.GenericSchema<unknown, Omit<ControlMessageOf<T>, "type">> } = {
-  hello: v.object({
-    versions: v.custom<number[]>(
-      (value) => Array.isArray(value) && value.length > 0 && value.length <= 16 && value.every(isUint32),
-      "not 1 to 16 versions",
-    ),
-  }),
-  challenge: v.object({ version: uint32, nonce: bytes(32) }),
-  identify: v.object({
+const fields: { [T in ControlMessage["type"]]: Shape<Omit<ControlMessageOf<T>, "type">> } = {
+  hello: object({ versions: value<number[]>((given) => isArray(given, 1, 16, isUint32), "not 1 to 16 versions") }),
+  challenge: object({ version: uint32, nonce: bytes(32) }),
+  identify: object({
     publicKey,
     authority: id,
-    certificateHashes: v.custom<string[]>(
-      (value) => Array.isArray(value) && value.length <= 16 && value.every((hash) => isBytes(hash, 32)),
+    certificateHashes: value<string[]>(
+      (given) => isArray(given, 0, 16, (hash) => isBytes(hash, 32)),
       "not up to 16 hashes",
     ),
-    id: v.optional(id),
-    credentials: v.optional(json),
-    resume: v.optional(v.object({ session: bytes(16), received: number })),
+    id: optional(id),
+    credentials: optional(json),
+    resume: optional(object({ session: bytes(16), received: number })),
   }),
-  proof: v.object({ signature: bytes(64) }),
-  welcome: v.object({
+  proof: object({ signature: bytes(64) }),
+  welcome: object({
     id,
     metadata,
     coordinator: peer,
     streamLimit: limit,
-    clientStreamLimit: v.optional(limit),
-    session: v.optional(v.object({ token: bytes(16), windowMs: limit })),
-    resumed: v.optional(
-      v.object({
-        received: number,
-        channels: v.custom<number[]>((value) => Array.isArray(value) && value.every(isNumber), "not ids of channels"),
-      }),
-    ),
+    clientStreamLimit: optional(limit),
+    session: optional(object({ token: bytes(16), windowMs: limit })),
+    resumed: optional(object({ received: number, channels })),
   }),
-  channel: v.object({
+  channel: object({
     channel: number,
-    end: v.custom<0 | 1>((value) => value === 0 || value === 1, "neither 0 nor 1"),
+    end: value<0 | 1>((given) => given === 0 || given === 1, "neither 0 nor 1"),
     peer,
     metadata,
     opened: numbers,
     maxStreams: numbers,
     epoch: number,
   }),
-  rejoin: v.object({ channel: number, received: number }),
-  rejoined: v.object({ received: number }),
-  ack: v.object({ count: number }),
-  accept: v.object({}),
-  refuse: v.object({ code: errorCode("refused"), reason }),
+  accept: object({}),
+  refuse: object({ code: errorCode("refused"), reason }),
+  rejoin: object({ channel: number, received: number }),
+  rejoined: object({ received: number }),
+  ack: object({ count: number }),
 
-  open: v.object({ stream: number, name, metadata }),
-  finished: v.object({ stream: number }),
-  received: v.object({ counts }),
-  abort: v.object({ ...ended, code: errorCode("aborted") }),
-  stop: v.object({ ...ended, code: errorCode("cancelled") }),
-  maxStreams: v.object({ count: number }),
+  open: object({ stream: number, name, metadata }),
+  finished: object({ stream: number }),
+  received: object({ counts }),
+  abort: object({ ...ended, code: errorCode("aborted") }),
+  stop: object({ ...ended, code: errorCode("cancelled") }),
+  maxStreams: object({ count: number }),
 
-  close: v.object({ closeCode: uint32, reason, code: v.optional(errorCode("closed")) }),
-  sendChannel: v.object({ via: number, metadata }),
-  peer: v.object({ peer }),
-  suspend: v.object({}),
-  resume: v.object({ epoch: number }),
-  resumeAt: v.object({ epoch: number, counts, last: v.boolean() }),
+  close: object({ closeCode: uint32, reason, code: optional(errorCode("closed")) }),
+  sendChannel: object({ via: number, metadata }),
+  peer: object({ peer }),
+  suspend: object({}),
+  resume: object({ epoch: number }),
+  resumeAt: object({ epoch: number, counts, last: truth }),
 
-  goaway: v.object({ reason }),
-  ping: v.object({ id: number }),
-  pong: v.object({ id: number }),
+  goaway: object({ reason }),
+  ping: object({ id: number }),
+  pong: object({ id: number }),
 };
-
-/** Bytes of a known length, in base64url. */
-function bytes(length: number): v.GenericSchema<unknown, string> {
-  return v.custom<string>((value) => isBytes(value, length), `not ${length} bytes in base64url`);
-}
 
 function isBytes(value: unknown, length: number): boolean {
   return typeof value === "string" && fromBase64Url(value)?.length === length;
 }
 
+function isArray(value: unknown, least: number, most: number, isItem: (item: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.length >= least && value.length <= most && value.every((item) => isItem(item));
+}
+
 function isPair(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 2 && value.every(isNumber);
+  return isArray(value, 2, 2, isNumber);
 }
 
 function isNumber(value: unknown): boolean {

@@ -10,8 +10,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import * as core from "../../src/index.ts";
 
-/** 20 KB. */
-const maxGzippedBytes = 20_480;
+/** 24 KB. It was 20 before Clients came back by themselves and resumed their streams. */
+const maxGzippedBytes = 24_576;
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -69,7 +69,8 @@ describe.each(Object.keys(loaded) as (keyof typeof loaded)[])("%s", (name) => {
   });
 });
 
-test("a page that imports the Client does not load the Coordinator", () => {
+test("a page that imports the Client loads no other package, and not the Coordinator", () => {
+  expect(shakenModules.filter((module) => module.includes("node_modules"))).toEqual([]);
   expect(shakenModules).toContain("src/core/client.ts");
   for (const module of ["coordinator", "switchboard", "link", "member", "local-path"])
     expect(shakenModules).not.toContain(`src/core/${module}.ts`);
@@ -80,9 +81,4 @@ test("the bundle exports all of conec but the Coordinator, and webtransport", as
   const names = Object.keys(core).filter((name) => name !== "Coordinator");
   expect(Object.keys(bundle).toSorted()).toEqual([...names, "webtransport"].toSorted());
   expect(Object.values(bundle).every((value) => typeof value === "function")).toBe(true);
-});
-
-test("the licences of what is in the bundle are beside it", () => {
-  const licenses = readFileSync(join(folder, "conec.browser.licenses.txt"), "utf8");
-  expect(licenses).toMatch(/^valibot\n[^]*MIT License[^]*Copyright/);
 });
