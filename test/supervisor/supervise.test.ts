@@ -69,7 +69,7 @@ async function watchCoordinator(): Promise<{ event: () => Promise<SupervisorEven
     // Until it listens, nobody answers.
     for (;;) {
       try {
-        return await Client.connect(`https://127.0.0.1:${port}`, { transport });
+        return await Client.connect(`https://127.0.0.1:${port}`, { transport, reconnect: false });
       } catch (error) {
         expect(["unreachable", "timeout"]).toContain((error as ConecError).code);
       }

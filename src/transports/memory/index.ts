@@ -1,4 +1,4 @@
 /** `conec/memory`: Coordinator and Clients in one process, for tests and for programs that need no network yet. */
 export { listen } from "./listen.ts";
-export type { MemoryListenOptions } from "./listen.ts";
+export type { MemoryListenOptions, MemoryListener } from "./listen.ts";
 export { memory } from "./memory.ts";
