@@ -19,7 +19,7 @@ export const connectionOptions = {
   key: {
     value: "FILE",
     env: "CONEC_KEY",
-    help: "the key by which you are known, PEM; made at first use; default key.pem in your configuration folder (conec key prints where)",
+    help: "the key by which you are known, PEM; made at first use; default key.pem in your configuration folder",
   },
   transport: { value: "LIST", help: "what to try, in this order; default quic,websocket" },
   timeout: { value: "SECONDS", help: "how long connecting may take; default 10" },

@@ -45,7 +45,8 @@ const devices = /^(con|prn|aux|nul|conin\$|conout\$|com[\d¹²³]|lpt[\d¹²³])
 export function numberedName(name: string, number: number): string {
   const extension = /(?<=.)\.[^.\s]{1,16}$/.exec(name)?.[0] ?? "";
   const suffix = ` (${number})${extension}`;
-  return shortened(name.slice(0, name.length - extension.length), maxNameBytes - suffix.length) + suffix;
+  const room = maxNameBytes - new TextEncoder().encode(suffix).length;
+  return shortened(name.slice(0, name.length - extension.length), room) + suffix;
 }
 
 /** A text cut to so many bytes of UTF-8, without splitting a character. */

@@ -86,7 +86,7 @@ function fail(thrown: unknown, output: Output): ExitCode {
   const { message, exitCode, code } = failure;
   if (failure instanceof UsageError) {
     const command = failure.command === undefined ? "" : ` ${failure.command}`;
-    output.error(code, `${message}. See conec${command} --help`);
+    output.error(code, `${message}${message.endsWith("?") ? "" : "."} See conec${command} --help`);
   } else output.error(code, message);
   if (process.env["CONEC_DEBUG"]) process.stderr.write(`${String((thrown as Error).stack)}\n`);
   return exitCode;
