@@ -63,7 +63,7 @@ test("what others say cannot play with the terminal", () => {
   expect(printable("a\u001b[2Jb\u202ec\r\nd\u0007")).toBe("a\\u{1b}[2Jb\\u{202e}c d\\u{7}");
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), (text) => {
-      expect(printable(text)).toMatch(/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u);
+      expect(/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(printable(text))).toBe(true);
     }),
   );
 });

@@ -69,6 +69,3 @@ export type FileEntry = Extract<Entry, { kind: "file" }>;
 export type FolderEntry = Extract<Entry, { kind: "folder" }>;
 export type SenderMessage = v.InferOutput<typeof senderSchema>;
 export type ReceiverMessage = v.InferOutput<typeof receiverSchema>;
-
-/** How a channel for files is closed. */
-export const closeCodes = { done: 0, failed: 1, interrupted: 2 } as const;

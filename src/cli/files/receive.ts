@@ -6,6 +6,7 @@ import { parseSeconds, readConnectionSettings } from "../connect/connection-sett
 import type { ConnectionSettings } from "../connect/connection-settings.ts";
 import { mayPass, Patience } from "../connect/patience.ts";
 import { Session } from "../connect/session.ts";
+import { closeCodes, whyEnded } from "../connect/why-ended.ts";
 import type { Output } from "../output/output.ts";
 import { Progress } from "../output/progress.ts";
 import { bytesText, durationText } from "../output/quantities.ts";
@@ -13,11 +14,10 @@ import type { Context } from "../program/command.ts";
 import { Failure, UsageError } from "../program/failure.ts";
 import { Conflicts } from "./conflict.ts";
 import type { ConflictPolicy } from "./conflict.ts";
-import { closeCodes, filesProtocol } from "./file-messages.ts";
+import { filesProtocol } from "./file-messages.ts";
 import { ReceivedFolder } from "./received-folder.ts";
 import { Receiving } from "./receiving.ts";
 import type { ReceivedEntry } from "./receiving.ts";
-import { whyEnded } from "./why-ended.ts";
 
 export interface ReceiveValues extends ConnectionValues {
   as: string | undefined;

@@ -4,17 +4,17 @@ import { parseSeconds, readConnectionSettings } from "../connect/connection-sett
 import type { ConnectionSettings } from "../connect/connection-settings.ts";
 import { mayPass, Patience } from "../connect/patience.ts";
 import { Session } from "../connect/session.ts";
+import { closeCodes, whyEnded } from "../connect/why-ended.ts";
 import type { Output } from "../output/output.ts";
 import { Progress } from "../output/progress.ts";
 import { bytesText, durationText, rateText } from "../output/quantities.ts";
 import type { Context } from "../program/command.ts";
 import { Failure, UsageError } from "../program/failure.ts";
-import { closeCodes, filesProtocol } from "./file-messages.ts";
+import { filesProtocol } from "./file-messages.ts";
 import { pathFault } from "./hostile-names.ts";
 import { Sending } from "./sending.ts";
 import type { Item, SentItem } from "./sending.ts";
 import { checkRoots, walk } from "./walk.ts";
-import { whyEnded } from "./why-ended.ts";
 
 export interface SendValues extends ConnectionValues {
   to: string | undefined;

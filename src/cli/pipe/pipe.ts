@@ -1,11 +1,12 @@
-import type { Channel, MessageReadable } from "../../index.ts";
+import type { Channel, CloseInfo, MessageReadable } from "../../index.ts";
 import { ConecError } from "../../index.ts";
 import { call, callOf, nextChannel } from "../connect/call.ts";
 import type { ConnectionValues } from "../connect/connection-options.ts";
 import { parseSeconds, readConnectionSettings } from "../connect/connection-settings.ts";
 import { Session } from "../connect/session.ts";
+import { closeCodes, whyEnded } from "../connect/why-ended.ts";
 import type { Context } from "../program/command.ts";
-import { Failure, UsageError } from "../program/failure.ts";
+import { UsageError } from "../program/failure.ts";
 import { bytesText } from "../output/quantities.ts";
 
 /** The protocol: each end opens one stream of this name; its messages are bytes, and its end is that of the input. */
@@ -56,15 +57,15 @@ async function connect(channel: Channel, { signal, output }: Context): Promise<v
   let onAbort!: () => void;
   const aborted = new Promise<never>((_resolve, reject) => (onAbort = () => reject(signal.reason as Error)));
   signal.addEventListener("abort", onAbort, { once: true });
-  let closing = { closeCode: 1, reason: "The other end of the pipe was ended" };
+  let closing: CloseInfo = { closeCode: closeCodes.interrupted, reason: "The other end of the pipe was ended" };
   try {
     const [sent, received] = await Promise.race([Promise.all([sendInput(channel), writeOutput(channel)]), aborted]);
-    closing = { closeCode: 0, reason: "done" };
+    closing = { closeCode: closeCodes.done, reason: "done" };
     const text = `${bytesText(sent)} sent, ${bytesText(received)} received`;
     output.note("done", { bytesSent: sent, bytesReceived: received }, text);
   } catch (error) {
     signal.throwIfAborted();
-    throw await explained(channel, error);
+    throw await whyEnded(channel, error);
   } finally {
     signal.removeEventListener("abort", onAbort);
     await channel.close({ ...closing, signal: AbortSignal.timeout(closeTimeoutMs) }).catch(() => {});
@@ -109,20 +110,6 @@ async function firstStream(channel: Channel): Promise<MessageReadable> {
   } finally {
     reader.releaseLock();
   }
-}
-
-async function explained(channel: Channel, error: unknown): Promise<unknown> {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code !== "closed") return error;
-  const reason = await Promise.race([
-    channel.closed.then((info) => info.reason).catch((why: Error) => why.message),
-    Promise.resolve(""),
-  ]);
-  return new Failure(
-    `The pipe was closed from the other end${reason === "" ? "" : `: ${reason}`}`,
-    undefined,
-    "closed",
-  );
 }
 
 const closeTimeoutMs = 2000;

@@ -2,7 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { ConecError } from "../../index.ts";
 import type { Channel, CloseInfo } from "../../index.ts";
-import { closeCodes } from "./file-messages.ts";
+
+/** How the command line closes channels between Clients. After `failed` it is of no use to try again. */
+export const closeCodes = { done: 0, failed: 1, interrupted: 2 } as const;
 
 /** Why a channel ended: that says more than that a stream of it did, and comes a moment later. */
 export async function whyEnded(channel: Channel, error: unknown): Promise<unknown> {
