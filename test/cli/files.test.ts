@@ -311,6 +311,20 @@ test("Ctrl-C ends a sender and a receiver in the middle, cleanly, and the part s
   expect(readdirSync(into)).toEqual([expect.stringMatching(/^\.long\..*\.conec-part$/)]);
 });
 
+test("Ctrl-C ends a receiver that is in the middle of a file, whatever the sender does", async () => {
+  const { from, into, bob } = place();
+  const taking = receiver(bob, into);
+  // A sender that has begun, and does not go on.
+  const sending = conec.start(["send", "-", "--to", bob, "--json"], { cwd: from });
+  sending.child.stdin.write(bytes(200_000));
+  await partOver(into, 1000);
+  taking.kill("SIGINT");
+  expect(await taking.ended).toMatchObject({ code: 130, stderr: "" });
+  const sent = await sending.ended;
+  expect(sent.code).toBe(1);
+  expect(sent.stderr).toBe("conec: The receiver was interrupted. What came from standard input cannot be sent again\n");
+});
+
 test("nobody who receives: waits as long as --wait says, and ends with 5", async () => {
   const { from } = place();
   writeFileSync(join(from, "a"), "a");

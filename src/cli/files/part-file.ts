@@ -116,8 +116,8 @@ const readBytes = 256 * 1024;
 
 /** What the file system says, as it is told to both ends. */
 export function notTaken(thrown: unknown, where: string): unknown {
-  const { code, message } = thrown as NodeJS.ErrnoException;
-  if (thrown instanceof NotTaken || code === undefined) return thrown;
+  const { code, message, syscall } = thrown as NodeJS.ErrnoException;
+  if (thrown instanceof NotTaken || syscall === undefined) return thrown;
   if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG")
     return new NotTaken(
       "no-space",

@@ -45,6 +45,8 @@ export class Receiving {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   /** Of entries that are not settled, what comes for each. */
   readonly #open = new Map<number, Mailbox<EntryNews>>();
+  /** Of files that are on their way. */
+  readonly #readers = new Set<ReadableStreamDefaultReader<Uint8Array>>();
   readonly #folders: { path: string; entry: Entry }[] = [];
   #lastEntry = -1;
 
@@ -92,6 +94,7 @@ export class Receiving {
       await this.#finishFolders();
     } catch (error) {
       for (const mailbox of this.#open.values()) mailbox.fail(error);
+      for (const reader of this.#readers) reader.cancel(error).catch(() => {});
       await Promise.allSettled(tasks); // so that every part is closed
       throw error;
     } finally {
@@ -209,7 +212,6 @@ export class Receiving {
   ): Promise<Kept> {
     const { owner, signal, folder } = this.#options;
     const part = await PartFile.open(place, owner);
-    let readable: MessageReadable | undefined;
     try {
       if (entry.size === undefined) await part.restart();
       const sha256 = await part.readBack(signal, () => {});
@@ -219,12 +221,11 @@ export class Receiving {
       this.#say({ type: "want", entry: entry.entry, from, ...(from > 0 && { sha256 }) });
       this.#options.onExpected((entry.size ?? from) - from);
       const content = await this.#next(mailbox, "content");
-      ({ readable } = content);
       if (content.from !== part.bytes) {
         if (content.from !== 0) throw fault("content that begins in a place that was not asked for");
         await part.restart();
       }
-      await this.#fill(part, readable, entry.size ?? Infinity, mailbox);
+      await this.#fill(part, content.readable, entry.size ?? Infinity, mailbox);
       const sum = await this.#next(mailbox, "sum");
       const received = part.sha256();
       if (sum.size !== part.bytes || sum.sha256 !== received) {
@@ -234,25 +235,29 @@ export class Receiving {
       await part.finish(entry);
       const name = await give(part.path, place, resolution);
       return { name: folder.shown({ ...place, name }), same: false, size: sum.size, sha256: received };
-    } catch (error) {
-      await readable?.cancel(error).catch(() => {});
-      throw error;
     } finally {
       await part.close();
     }
   }
 
   async #fill(part: PartFile, readable: MessageReadable, size: number, mailbox: Mailbox<EntryNews>): Promise<void> {
+    const reader = readable.getReader();
+    this.#readers.add(reader);
     try {
-      for await (const message of readable) {
+      for (;;) {
+        const { value: message, done } = await reader.read();
+        if (done) return;
         if (part.bytes + message.length > size) throw fault("a file that is longer than was said");
         await part.write(message);
         this.#options.onBytes(message.length);
       }
     } catch (error) {
+      reader.cancel(error).catch(() => {});
       // The sender says why it has ended the stream early.
       if (error instanceof ConecError && error.code === "aborted") await this.#next(mailbox, "sum");
       throw error;
+    } finally {
+      this.#readers.delete(reader);
     }
   }
 
