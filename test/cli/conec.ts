@@ -12,6 +12,8 @@ export interface RunOptions {
   env?: Record<string, string>;
   /** What comes in on standard input; without it, its end. */
   input?: string | Uint8Array;
+  /** Signals go to all processes that come of it, as from a terminal. */
+  isGroup?: boolean;
 }
 
 export interface Ended {
@@ -58,9 +60,10 @@ export class Conec {
   }
 
   /** Starts any program in the same surroundings. */
-  spawn(command: string, args: readonly string[], { cwd, env, input }: RunOptions = {}): Program {
-    const child = spawn(command, args, { cwd: cwd ?? this.folder, env: { ...this.env, ...env } });
-    const program = new Program(child);
+  spawn(command: string, args: readonly string[], { cwd, env, input, isGroup = false }: RunOptions = {}): Program {
+    const options = { cwd: cwd ?? this.folder, env: { ...this.env, ...env }, detached: isGroup };
+    const child = spawn(command, args, options);
+    const program = new Program(child, isGroup);
     this.#programs.push(program);
     child.stdin.on("error", () => {}); // it may have ended
     if (input !== undefined) child.stdin.end(input);
@@ -96,11 +99,13 @@ export class Program {
   readonly child: ChildProcessWithoutNullStreams;
   #stdout: Buffer[] = [];
   #stderr = "";
+  readonly #isGroup: boolean;
   #isOver = false;
   #wake: () => void = () => {};
 
-  constructor(child: ChildProcessWithoutNullStreams) {
+  constructor(child: ChildProcessWithoutNullStreams, isGroup: boolean) {
     this.child = child;
+    this.#isGroup = isGroup;
     child.stdout.on("data", (data: Buffer) => {
       this.#stdout.push(data);
       this.#wake();
@@ -141,11 +146,12 @@ export class Program {
   }
 
   kill(signal: NodeJS.Signals): void {
-    this.child.kill(signal);
+    if (this.#isGroup) process.kill(-this.child.pid!, signal);
+    else this.child.kill(signal);
   }
 
   async end(): Promise<void> {
-    if (!this.#isOver) this.child.kill("SIGKILL");
+    if (!this.#isOver) this.kill("SIGKILL");
     await this.ended;
   }
 
