@@ -1,5 +1,5 @@
 /** Who gets a channel with whom: the decisions of the desk. */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 
 import { Exchange } from "../../src/cli/desk/exchange.ts";
