@@ -242,6 +242,13 @@ test("a Coordinator that is none of the command line", async () => {
   await hub.close();
 });
 
+test("a reader of the events that goes away ends it quietly", async () => {
+  const script = `("$0" "$1" status --watch --json; echo "code $?" >&2) | head -n 1`;
+  const ended = await conec.spawn("sh", ["-c", script, process.execPath, conec.main], { input: "" }).ended;
+  expect(eventsOf(ended)).toHaveLength(1);
+  expect(ended.stderr).toBe("code 141\n");
+});
+
 test("Ctrl-C while connecting to somebody who does not answer", async () => {
   const { createSocket } = await import("node:dgram");
   const silent = createSocket("udp4");

@@ -10,7 +10,7 @@ import { ReceivedFolder } from "../../src/cli/files/received-folder.ts";
 import { Receiving } from "../../src/cli/files/receiving.ts";
 import type { ReceivedEntry } from "../../src/cli/files/receiving.ts";
 import { Sending } from "../../src/cli/files/sending.ts";
-import type { SentItem } from "../../src/cli/files/sending.ts";
+import type { SentItem } from "../../src/cli/files/outgoing.ts";
 import { walk } from "../../src/cli/files/walk.ts";
 import type { Found } from "../../src/cli/files/walk.ts";
 import type { Channel, Client } from "../../src/index.ts";

@@ -6,7 +6,8 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { numberedName, pathFault, shortened } from "../../src/cli/files/hostile-names.ts";
-import { moveBeside, moveUnlessThere, otherSpelling, ReceivedFolder } from "../../src/cli/files/received-folder.ts";
+import { moveBeside, moveUnlessThere } from "../../src/cli/files/give-name.ts";
+import { otherSpelling, ReceivedFolder } from "../../src/cli/files/received-folder.ts";
 
 const hostile = [
   "",

@@ -196,9 +196,13 @@ class Examination {
     for (let sent = 0; sent < mtuBytes; sent += mtuChunkBytes)
       writer.write(new Uint8Array(mtuChunkBytes)).catch(() => {});
     let best: number | undefined;
+    let rttMs = 0;
     for (let quiet = 0; quiet < mtuQuietRounds; quiet += 1) {
-      await sleep(mtuPauseMs, undefined, { signal: this.#signal }).catch(() => this.#signal.throwIfAborted());
-      const { datagramBytes } = await client.getStats();
+      await sleep(Math.max(mtuPauseMs, rttMs), undefined, { signal: this.#signal }).catch(() =>
+        this.#signal.throwIfAborted(),
+      );
+      const { datagramBytes, rttMs: nowMs = 0 } = await client.getStats();
+      rttMs = nowMs;
       if (datagramBytes !== best) quiet = 0;
       best = datagramBytes;
     }

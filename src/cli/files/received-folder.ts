@@ -1,9 +1,8 @@
-import { constants } from "node:fs";
-import { copyFile, link, lstat, mkdir, readdir, realpath, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, readdir, realpath } from "node:fs/promises";
 import { isAbsolute, join, relative, sep } from "node:path";
 
 import { Failure } from "../program/failure.ts";
-import { numberedName, pathFault } from "./hostile-names.ts";
+import { pathFault } from "./hostile-names.ts";
 
 /** A place for something received, inside of the folder. */
 export interface Place {
@@ -112,37 +111,6 @@ export function otherSpelling(name: string, listing: readonly string[]): string 
   if (listing.includes(name)) return undefined;
   const folded = fold(name);
   return listing.find((each) => fold(each) === folded) ?? name;
-}
-
-/** Gives a finished file its name; never over something that is there. @returns false if there is something */
-export async function moveUnlessThere(from: string, to: string): Promise<boolean> {
-  try {
-    try {
-      await link(from, to);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-      await copyFile(from, to, constants.COPYFILE_EXCL); // a file system without hard links
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
-  }
-  await rm(from, { force: true });
-  return true;
-}
-
-/** Gives a finished file its name, in place of a file that has it. */
-export async function moveOver(from: string, to: string): Promise<void> {
-  await rename(from, to);
-}
-
-/** Gives a finished file the first name with a number that is free. @returns the name */
-export async function moveBeside(from: string, { folder, name }: Place): Promise<string> {
-  for (let number = 1; number < 10_000; number += 1) {
-    const numbered = numberedName(name, number);
-    if (await moveUnlessThere(from, join(folder, numbered))) return numbered;
-  }
-  throw new NotTaken("exists", `${name} is there, and so are 9999 others`);
 }
 
 function fold(name: string): string {

@@ -7,13 +7,20 @@ import type { Channel, MessageReadable } from "../../index.ts";
 import { jsonMessage, jsonMessages } from "../desk/json-messages.ts";
 import { bytesText } from "../output/quantities.ts";
 import type { Conflicts, Resolution } from "./conflict.ts";
-import { contentSchema, contentStream, filesProtocol, maxFileMessageBytes, maxOpenEntries } from "./file-messages.ts";
-import { senderSchema } from "./file-messages.ts";
+import {
+  contentSchema,
+  contentStream,
+  filesProtocol,
+  maxFileMessageBytes,
+  maxOpenEntries,
+  senderSchema,
+} from "./file-messages.ts";
 import type { Entry, FileEntry, ReceiverMessage, SenderMessage } from "./file-messages.ts";
 import { sha256OfFile } from "./hash-file.ts";
+import { giveName } from "./give-name.ts";
 import { Mailbox } from "./mailbox.ts";
 import { notTaken, PartFile } from "./part-file.ts";
-import { moveBeside, moveOver, moveUnlessThere, NotTaken } from "./received-folder.ts";
+import { NotTaken } from "./received-folder.ts";
 import type { Place, Present, ReceivedFolder } from "./received-folder.ts";
 
 export interface ReceivingOptions {
@@ -233,7 +240,7 @@ export class Receiving {
         throw new NotTaken("differs", "The SHA-256 of what came is not that of what was sent; it was thrown away");
       }
       await part.finish(entry);
-      const name = await give(part.path, place, resolution);
+      const name = await giveName(part.path, place, resolution);
       return { name: folder.shown({ ...place, name }), same: false, size: sum.size, sha256: received };
     } finally {
       await part.close();
@@ -294,16 +301,6 @@ interface Kept {
   same: boolean;
   size: number;
   sha256?: string;
-}
-
-/** Gives a whole file its name. Returns the name that it has got. */
-async function give(part: string, place: Place, resolution: Resolution | undefined): Promise<string> {
-  const to = join(place.folder, place.name);
-  if (resolution === "overwrite") await moveOver(part, to);
-  else if (resolution === "rename") return await moveBeside(part, place);
-  else if (!(await moveUnlessThere(part, to)))
-    throw new NotTaken("exists", `Something else has got the name ${place.name} in the meantime; send it again`);
-  return place.name;
 }
 
 function fault(what: string): ConecError {

@@ -13,7 +13,7 @@ import { Failure, UsageError } from "../program/failure.ts";
 import { filesProtocol } from "./file-messages.ts";
 import { pathFault } from "./hostile-names.ts";
 import { Sending } from "./sending.ts";
-import type { Item, SentItem } from "./sending.ts";
+import type { Item, SentItem } from "./outgoing.ts";
 import { checkRoots, walk } from "./walk.ts";
 
 export interface SendValues extends ConnectionValues {
