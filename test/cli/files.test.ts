@@ -50,7 +50,7 @@ test("a file and a folder arrive with content, permissions and times; the checks
   const { from, into, bob } = place();
   mkdirSync(join(from, "holiday", "rome"), { recursive: true });
   mkdirSync(join(from, "holiday", "empty"));
-  writeFileSync(join(from, "big.bin"), bytes(3_000_001));
+  writeFileSync(join(from, "big.bin"), bytes(1_000_001));
   writeFileSync(join(from, "holiday", "list.txt"), "ein Päckchen\n");
   writeFileSync(join(from, "holiday", "rome", "run.sh"), "#!/bin/sh\n");
   chmodSync(join(from, "holiday", "rome", "run.sh"), 0o755);
@@ -64,14 +64,14 @@ test("a file and a folder arrive with content, permissions and times; the checks
   const received = await taking.ended;
   expect(received).toMatchObject({ code: 0 });
 
-  const sum = sha256(bytes(3_000_001));
+  const sum = sha256(bytes(1_000_001));
   expect(eventsOf(sent)).toContainEqual(expect.objectContaining({ event: "sent", path: "big.bin", sha256: sum }));
   expect(eventsOf(received)).toContainEqual(
     expect.objectContaining({ event: "received", path: "big.bin", sha256: sum }),
   );
   expect(eventsOf(sent)).toContainEqual(expect.objectContaining({ event: "skipped", source: "holiday/link" }));
   expect(eventsOf(sent).at(-1)).toMatchObject({ event: "done", files: 4, failed: 0 });
-  expect(readFileSync(join(into, "big.bin")).equals(bytes(3_000_001))).toBe(true);
+  expect(readFileSync(join(into, "big.bin")).equals(bytes(1_000_001))).toBe(true);
   expect(readFileSync(join(into, "holiday/list.txt"), "utf8")).toBe("ein Päckchen\n");
   expect(readdirSync(join(into, "holiday")).sort()).toEqual(["empty", "list.txt", "nothing", "rome"]);
   expect(statSync(join(into, "holiday/rome/run.sh")).mode & 0o777).toBe(0o755 & ~process.umask());
@@ -90,13 +90,13 @@ test("standard input", async () => {
 });
 
 /** So much that a receiver is killed in the middle of it. */
-const longBytes = process.env["CONEC_SEND_BYTES"] === undefined ? 60_000_000 : Number(process.env["CONEC_SEND_BYTES"]);
+const longBytes = process.env["CONEC_SEND_BYTES"] === undefined ? 50_000_000 : Number(process.env["CONEC_SEND_BYTES"]);
 
 test(
   "a receiver that is killed and started again goes on from where it was, and so does the sender, by itself",
   async () => {
     const { from, into, bob } = place();
-    const content = bytes(Math.min(longBytes, 60_000_000));
+    const content = bytes(Math.min(longBytes, 50_000_000));
     const path = join(from, "long.bin");
     writeFileSync(path, "");
     for (let written = 0; written < longBytes; written += content.length) writeFileSync(path, content, { flag: "a" });
@@ -104,7 +104,7 @@ test(
 
     const first = receiver(bob, into, "--once");
     const sending = conec.start(["send", "long.bin", "--to", bob, "--json"], { cwd: from, input: "" });
-    await partOver(into, size / 4);
+    await partOver(into, size / 8);
     first.kill("SIGKILL");
     await first.ended;
     const part = readdirSync(into).find((name) => name.endsWith(".conec-part"))!;
@@ -125,7 +125,7 @@ test(
     expect(await sha256OfFile(join(into, "long.bin"))).toBe(sum);
     expect(readdirSync(into)).toEqual(["long.bin"]);
   },
-  longBytes > 60_000_000 ? 600_000 : 30_000,
+  longBytes > 50_000_000 ? 600_000 : 30_000,
 );
 
 async function sha256OfFile(path: string): Promise<string> {
@@ -148,7 +148,7 @@ async function partOver(into: string, size: number): Promise<void> {
 test("a part whose beginning is not that of the file any more is not built upon", async () => {
   const { from, into, bob } = place();
   const path = join(from, "log.bin");
-  writeFileSync(path, bytes(40_000_000, 1));
+  writeFileSync(path, bytes(25_000_000, 1));
   const first = receiver(bob, into);
   const sending = conec.start(["send", "log.bin", "--to", bob, "--json"], { cwd: from, input: "" });
   await partOver(into, 1_000_000);
@@ -245,7 +245,7 @@ test("a link that leads out of the folder is not followed; one that stays inside
 test("a file that changes while it is read fails for itself; the others are sent", async () => {
   const { from, into, bob } = place();
   writeFileSync(join(from, "good"), "good");
-  writeFileSync(join(from, "growing"), bytes(40_000_000));
+  writeFileSync(join(from, "growing"), bytes(25_000_000));
   const taking = receiver(bob, into, "--once");
   const sending = conec.start(["send", "growing", "good", "--to", bob, "--json"], { cwd: from, input: "" });
   await partOver(into, 1_000_000);
@@ -298,7 +298,7 @@ test("who is not in --from is refused", async () => {
 
 test("Ctrl-C ends a sender and a receiver in the middle, cleanly, and the part stays", async () => {
   const { from, into, bob } = place();
-  writeFileSync(join(from, "long"), bytes(60_000_000));
+  writeFileSync(join(from, "long"), bytes(50_000_000));
   const taking = receiver(bob, into);
   const sending = conec.start(["send", "long", "--to", bob, "--json"], { cwd: from, input: "" });
   await partOver(into, 1_000_000);

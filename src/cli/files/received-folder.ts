@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, realpath } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, realpath, utimes } from "node:fs/promises";
 import { isAbsolute, join, relative, sep } from "node:path";
 
 import { Failure } from "../program/failure.ts";
@@ -101,6 +101,15 @@ export class ReceivedFolder {
     if (!(await lstat(target)).isDirectory()) throw new NotTaken("exists", `${name} is there and is no folder`);
     return target;
   }
+}
+
+/** Gives a folder its times and permissions, when everything is in it. Its owner can always go on with it. */
+export async function finishFolder(
+  path: string,
+  { mode, modifiedMs }: { mode?: number | undefined; modifiedMs?: number | undefined },
+): Promise<void> {
+  if (mode !== undefined) await chmod(path, (mode | 0o700) & ~process.umask()).catch(() => {});
+  if (modifiedMs !== undefined) await utimes(path, new Date(), new Date(modifiedMs)).catch(() => {});
 }
 
 /**

@@ -1,5 +1,4 @@
 import * as v from "valibot";
-import { chmod, utimes } from "node:fs/promises";
 import { join } from "node:path";
 
 import { ConecError } from "../../index.ts";
@@ -20,7 +19,7 @@ import { sha256OfFile } from "./hash-file.ts";
 import { giveName } from "./give-name.ts";
 import { Mailbox } from "./mailbox.ts";
 import { notTaken, PartFile } from "./part-file.ts";
-import { NotTaken } from "./received-folder.ts";
+import { finishFolder, NotTaken } from "./received-folder.ts";
 import type { Place, Present, ReceivedFolder } from "./received-folder.ts";
 
 export interface ReceivingOptions {
@@ -98,7 +97,8 @@ export class Receiving {
     try {
       await Promise.race([ended, failed]);
       await Promise.race([Promise.all(tasks), failed]);
-      await this.#finishFolders();
+      // The deepest first: what is put into a folder changes its time.
+      for (const { path, entry } of this.#folders.reverse()) await finishFolder(path, entry);
     } catch (error) {
       for (const mailbox of this.#open.values()) mailbox.fail(error);
       for (const reader of this.#readers) reader.cancel(error).catch(() => {});
@@ -276,15 +276,6 @@ export class Receiving {
     if (news.type === type) return news as Extract<EntryNews, { type: Type }>;
     if (news.type === "gone") throw new NotTaken("failed", `The sender cannot go on: ${news.message}`);
     throw fault(`${news.type} where ${type} was expected`);
-  }
-
-  /** Times and permissions of folders, the deepest first: what is put into them would change the times. */
-  async #finishFolders(): Promise<void> {
-    for (const { path, entry } of this.#folders.reverse()) {
-      const { mode, modifiedMs } = entry;
-      if (mode !== undefined) await chmod(path, (mode | 0o700) & ~process.umask()).catch(() => {});
-      if (modifiedMs !== undefined) await utimes(path, new Date(), new Date(modifiedMs)).catch(() => {});
-    }
   }
 
   #say(message: ReceiverMessage): void {
