@@ -333,21 +333,27 @@ test("nobody who receives: waits as long as --wait says, and ends with 5", async
   expect(sent.stderr).toMatch(/conec: "nobody" was not there within 0.2 s \(--wait\)\n$/);
 });
 
-test("a Coordinator that is started again: receiver and sender come back to it", async () => {
-  const { from, into, bob } = place();
-  writeFileSync(join(from, "a"), "a");
-  const state = conec.newFolder("state-of-another");
-  const old = { ...conec.env };
-  const first = await conec.useCoordinator(["--state", state]);
-  const { port } = new URL(conec.env["CONEC_URL"]!);
-  const taking = receiver(bob, into, "--once");
-  await taking.event("listening");
-  first.kill("SIGTERM");
-  expect((await first.ended).code).toBe(0);
-  await taking.event("lost");
-  const args = ["coordinator", "--port", port, "--host", "127.0.0.1", "--json", "--state", state];
-  await conec.start(args, { input: "" }).event("listening");
-  expect((await conec.run(["send", "a", "--to", bob], { cwd: from })).code).toBe(0);
-  expect((await taking.ended).code).toBe(0);
-  Object.assign(conec.env, old);
-});
+test.each(["SIGTERM", "SIGKILL"] as const)(
+  "a Coordinator that was ended by %s and is started again: the receiver comes back to it",
+  async (signal) => {
+    const { from, into, bob } = place();
+    writeFileSync(join(from, "a"), "a");
+    const state = conec.newFolder(`state-${signal}`);
+    const old = { ...conec.env };
+    const first = await conec.useCoordinator(["--state", state]);
+    const { port } = new URL(conec.env["CONEC_URL"]!);
+    const taking = receiver(bob, into, "--once");
+    await taking.event("listening");
+    first.kill(signal);
+    await first.ended;
+    const args = ["coordinator", "--port", port, "--host", "127.0.0.1", "--json", "--state", state];
+    const second = conec.start(args, { input: "" });
+    await second.event("listening");
+    // Its next sign of life, within 5 s, is answered by a stateless reset.
+    await taking.event("lost");
+    await second.event("joined", { id: bob });
+    expect((await conec.run(["send", "a", "--to", bob], { cwd: from })).code).toBe(0);
+    expect((await taking.ended).code).toBe(0);
+    Object.assign(conec.env, old);
+  },
+);

@@ -8,6 +8,11 @@ export interface JoinOptions {
   id?: string | undefined;
   /** Which channels are taken. Default: none. What it throws is told to the other end. */
   accept?: (offer: ChannelOffer) => boolean | void;
+  /**
+   * Whether the channels are to outlive a connection that is lost. What was asked of the desk does not: who wants that again
+   * joins again. Default false.
+   */
+  reconnect?: boolean;
   signal: AbortSignal;
 }
 
@@ -17,13 +22,17 @@ export class Session implements AsyncDisposable {
   readonly desk: DeskClient;
 
   /** @throws ConecError; the signal's reason */
-  static async join(settings: ConnectionSettings, { id, accept, signal }: JoinOptions): Promise<Session> {
+  static async join(
+    settings: ConnectionSettings,
+    { id, accept, reconnect = false, signal }: JoinOptions,
+  ): Promise<Session> {
     const { url, transports, keyPair, token, timeoutMs } = settings;
     const client = await Client.connect(url, {
       transport: transports.map(({ transport }) => transport),
       keyPair,
       credentials: token === undefined ? {} : { token },
       accept: accept ?? (() => false),
+      reconnect,
       limits: { welcomeTimeoutMs: timeoutMs },
       signal,
       ...(id !== undefined && { id }),

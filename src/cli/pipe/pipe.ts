@@ -31,6 +31,7 @@ export async function pipe(values: PipeValues, operands: readonly string[], cont
     await using session = await Session.join(settings, {
       id: as,
       accept: (offer) => callOf(offer)?.service === pipeProtocol && (to === undefined || offer.peer.id === to),
+      reconnect: true,
       signal,
     });
     const channel =
