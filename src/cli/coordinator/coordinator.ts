@@ -53,7 +53,7 @@ async function serve(
   });
   const hub = new Coordinator({
     authenticate: (request) => guests.authenticate(request),
-    limits: { maxMessageBytes: maxDeskMessageBytes },
+    limits: { maxMessageBytes: maxDeskMessageBytes, resumeWindowMs },
   });
   const desk = new Desk({
     coordinator: hub,
@@ -120,6 +120,8 @@ async function serve(
 
 /** Requests and answers are smaller; what goes between Clients is not limited by it. */
 const maxDeskMessageBytes = 131_072;
+/** How long a lost Client counts as here: a pipe goes on when it is back, and nobody should wait for others for long. */
+const resumeWindowMs = 15_000;
 const closingReason = "The Coordinator is shutting down";
 
 function announce(
