@@ -85,6 +85,15 @@ const layers = [
     packages: /^$/,
     node: true,
   },
+  {
+    name: "src/cli",
+    files: /^src\/cli\//,
+    // As a program of somebody else's would: only what has an entry point.
+    modules:
+      /^src\/(cli\/|index\.ts$|supervisor\/index\.ts$|transports\/(memory|quic|webtransport|webtransport-server|websocket\/node)\/index\.ts$)/,
+    packages: /^valibot$/,
+    node: true,
+  },
   { name: "bench", files: /^bench\//, modules: /^bench\//, node: true },
   { name: "examples", files: /^examples\//, modules: /^examples\//, node: true },
   { name: "anything else in src", files: /^src\//, packages: /^$/ },

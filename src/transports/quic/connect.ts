@@ -5,7 +5,7 @@ import { ConecError } from "../../core/errors.ts";
 import type { Connection, ConnectOptions, Transport } from "../../core/transport.ts";
 import { assertRange, loadBinding } from "./binding.ts";
 import type { Binding, EngineConfig } from "./binding.ts";
-import { createEngineConfig } from "./config.ts";
+import { conecProtocol, createEngineConfig, http3Protocol } from "./config.ts";
 import { assertMaxDatagramBytes, pathProfile } from "./datagram-sizes.ts";
 import type { PathProfile } from "./datagram-sizes.ts";
 import { dial } from "./dial.ts";
@@ -47,6 +47,11 @@ const defaultPort = 443;
  * ```
  */
 export function quic(options: QuicOptions = {}): Transport {
+  return dialler(conecProtocol, options);
+}
+
+/** Dials servers that speak a protocol over QUIC, named as in ALPN. */
+export function dialler(protocol: string, options: QuicOptions): Transport {
   const { maxDatagramBytes, localAddress } = options;
   const connectTimeoutMs = assertRange("connectTimeoutMs", options.connectTimeoutMs ?? 10_000, 1, maxTimerMs);
   const idleTimeoutMs = assertRange("idleTimeoutMs", options.idleTimeoutMs ?? 15_000, 1, maxTimerMs);
@@ -62,7 +67,11 @@ export function quic(options: QuicOptions = {}): Transport {
     // The two profiles differ in the stream window.
     let config = configs.get(profile.maxStreamWindowBytes);
     if (config === undefined) {
-      config = createEngineConfig(binding, identity.tls, profile);
+      config = createEngineConfig(binding, identity.tls, {
+        ...profile,
+        applicationProtocols: [protocol],
+        datagrams: protocol === http3Protocol,
+      });
       configs.set(profile.maxStreamWindowBytes, config);
     }
     return config;
@@ -79,6 +88,7 @@ export function quic(options: QuicOptions = {}): Transport {
         return dial({
           binding,
           config: configFor(binding, profile),
+          protocol,
           profile,
           identity,
           host,

@@ -2,7 +2,6 @@ import { X509Certificate } from "node:crypto";
 
 import { ConecError } from "../../core/errors.ts";
 import type { Binding, Engine, EngineConfig } from "./binding.ts";
-import { conecProtocol } from "./config.ts";
 import type { ConnectionEnd } from "./connection-end.ts";
 import { defaultConnectionLimits } from "./connection-limits.ts";
 import { QuicConnection } from "./connection.ts";
@@ -17,6 +16,8 @@ import type { UdpAddress } from "./udp-endpoint.ts";
 export interface DialOptions {
   binding: Binding;
   config: EngineConfig;
+  /** The ALPN that the config offers. */
+  protocol: string;
   profile: PathProfile;
   identity: ServerIdentity;
   /** As the user named it. */
@@ -65,7 +66,7 @@ export async function dial(options: DialOptions): Promise<QuicConnection> {
       limits: defaultConnectionLimits,
       events: {
         onEstablished: () => {
-          assertProtocol(engine);
+          assertProtocol(engine, options.protocol);
           const certificates = engine.peerCertificates();
           identity.verify(certificates, host);
           connected = true;
@@ -99,9 +100,9 @@ export async function dial(options: DialOptions): Promise<QuicConnection> {
   });
 }
 
-function assertProtocol(engine: Engine): void {
-  if (engine.applicationProtocol() === conecProtocol) return;
-  throw new ConecError("alpn-mismatch", "The server does not speak conec", { remote: true });
+function assertProtocol(engine: Engine, protocol: string): void {
+  if (engine.applicationProtocol() === protocol) return;
+  throw new ConecError("alpn-mismatch", `The server does not speak ${protocol}`, { remote: true });
 }
 
 function whyNotConnected(engine: Engine, end: ConnectionEnd, { identity, host, remote }: DialOptions): ConecError {

@@ -7,3 +7,5 @@ export type { QuicListenerStats } from "./listener-stats.ts";
 export { createSelfSignedCertificate } from "./self-signed-certificate.ts";
 export type { SelfSignedCertificate, SelfSignedCertificateOptions } from "./self-signed-certificate.ts";
 export type { CertificateHash } from "./server-identity.ts";
+export { checkWebTransport } from "./webtransport/check.ts";
+export type { CheckWebTransportOptions, WebTransportCheck } from "./webtransport/check.ts";
