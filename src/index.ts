@@ -20,6 +20,7 @@ export type { ConecErrorCode, ConecErrorOptions, ConecErrorSource } from "./core
 export { generateKeyPair, importPublicKey, publicKeyOf } from "./core/key-pair.ts";
 export type { GenerateKeyPairOptions, PublicKey } from "./core/key-pair.ts";
 export type { ReconnectOptions } from "./core/reconnect-delay.ts";
+export type { SlowReaderPolicy, StalledStream } from "./core/slow-readers.ts";
 export type { ChannelLimits, ClientLimits, CoordinatorLimits } from "./core/limits.ts";
 export type {
   Address,

@@ -9,7 +9,9 @@ import type { Peer } from "./control-messages.ts";
 import { ConecError, reasonText } from "./errors.ts";
 import { IncomingStreams } from "./incoming-streams.ts";
 import type { ChannelLimits } from "./limits.ts";
+import type { MemoryAccount } from "./memory-budget.ts";
 import { OutgoingStreams } from "./outgoing-streams.ts";
+import type { SlowReaders } from "./slow-readers.ts";
 import type { StreamQuota } from "./stream-quota.ts";
 import type { CloseInfo } from "./transport.ts";
 import type { MessageReadable } from "../streams/message-readable.ts";
@@ -38,6 +40,10 @@ export interface ChannelEndOptions {
   epoch?: number;
   /** What is kept of what was sent, should the channel be resumed. Undefined: it is not, it ends with its connection. */
   retention: Retention | undefined;
+  /** What is kept of what the far end sent counts there. */
+  account?: MemoryAccount;
+  /** What becomes of streams that nobody reads. Default: they wait. */
+  slowReaders?: SlowReaders | undefined;
 }
 
 /** Figures of one channel end, since it was opened here. */
@@ -76,7 +82,7 @@ export class ChannelEnd {
   #settlePassed: { resolve: () => void; reject: (error: ConecError) => void } | undefined;
 
   constructor(options: ChannelEndOptions) {
-    const { path, end, peer, metadata, opened, maxStreams, limits, quota, relayed, retention } = options;
+    const { path, end, peer, metadata, opened, maxStreams, limits, quota, relayed, retention, account } = options;
     this.path = path;
     this.metadata = metadata;
     this.#peer = peer;
@@ -95,8 +101,10 @@ export class ChannelEnd {
     this.#state = state;
     const checkUsable = (): void => this.checkUsable();
     const fault = (error: ConecError): void => this.fail(error);
-    this.#outgoing = new OutgoingStreams({ state, path, limits, retention, quota, apply, checkUsable });
-    this.#incoming = new IncomingStreams({ state, limits, apply, fault, resumable: retention !== undefined });
+    const stalls = options.slowReaders?.stalls(() => this.#peer);
+    const resumable = retention !== undefined;
+    this.#outgoing = new OutgoingStreams({ state, path, limits, retention, stalls, quota, apply, checkUsable });
+    this.#incoming = new IncomingStreams({ state, limits, apply, fault, stalls, account, resumable });
     this.closed = new Promise((resolve, reject) => (this.#settleClosed = { resolve, reject }));
     this.closed.catch(ignore);
     path.attach({

@@ -1,5 +1,6 @@
 import type { Peer } from "./control-messages.ts";
 import type { ClientLimits } from "./limits.ts";
+import type { SlowReaderPolicy } from "./slow-readers.ts";
 import type { ReconnectOptions } from "./reconnect-delay.ts";
 import type { ConnectionStats, Transport } from "./transport.ts";
 import type { JsonValue, Metadata } from "../streams/message-writable.ts";
@@ -33,6 +34,8 @@ export interface ClientOptions {
   /** Asked before a channel is taken. Returning false or throwing refuses it, the thrown reason is told. Default: accept. */
   accept?: (offer: ChannelOffer) => boolean | void | Promise<boolean | void>;
   limits?: Partial<ClientLimits>;
+  /** What becomes of streams that nobody reads, here or at the far end. Default: they wait, for as long as it takes. */
+  slowReaders?: SlowReaderPolicy;
   /** Whether, and how often, the Client connects again when its connection was lost. `false`: it is closed then. */
   reconnect?: boolean | ReconnectOptions;
   /**

@@ -5,6 +5,7 @@
 import { Channel, endOf } from "./channel.ts";
 import type { ChannelHost } from "./channel.ts";
 import { ChannelEnd } from "./channel-end.ts";
+import type { ChannelEndOptions } from "./channel-end.ts";
 import type { Joined } from "./client-joining.ts";
 import type { ChannelOffer, ClientOptions } from "./client-options.ts";
 import type { ControlMessageOf, IdentifyMessage } from "./control-messages.ts";
@@ -12,8 +13,10 @@ import type { ControlStream } from "./control-stream.ts";
 import { ConecError, reasonText, toConecError } from "./errors.ts";
 import type { IncomingQueue } from "./incoming-queue.ts";
 import type { ChannelLimits, ClientLimits } from "./limits.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
 import type { Session } from "./session.ts";
 import { SessionPath } from "./session-path.ts";
+import type { SlowReaders } from "./slow-readers.ts";
 import { StreamQuota } from "./stream-quota.ts";
 import type { CloseInfo, Connection } from "./transport.ts";
 import type { Metadata } from "../streams/message-writable.ts";
@@ -26,6 +29,9 @@ export interface ClientSessionOptions {
   accept: ClientOptions["accept"];
   /** What is kept of what was sent; undefined if this Client resumes nothing. */
   retention: Retention | undefined;
+  slowReaders: SlowReaders | undefined;
+  /** What is received and not read counts there. */
+  memory: MemoryBudget;
   /** Where channels go that were accepted. */
   incoming: IncomingQueue<Channel>;
 }
@@ -63,16 +69,13 @@ export class ClientSession {
         return { ...(await connection.getStats()), transport: connection.transport, relayed: false };
       },
     };
-    const end = new ChannelEnd({
+    const end = this.#createEnd({
       path: this.#own,
       end: 0,
       peer,
       metadata: {},
       maxStreams: [streamLimit, streamLimit],
-      limits: this.#limits,
-      quota: this.#quota,
       relayed: false,
-      retention: this.#retention,
     });
     this.coordinator = new Channel(end, this.#host);
   }
@@ -198,7 +201,7 @@ export class ClientSession {
   }
 
   #open(path: SessionPath, { end, peer, metadata, opened, maxStreams, epoch }: ControlMessageOf<"channel">): void {
-    const channelEnd = new ChannelEnd({
+    const channelEnd = this.#createEnd({
       path,
       end,
       peer,
@@ -206,10 +209,7 @@ export class ClientSession {
       opened,
       maxStreams,
       epoch,
-      limits: this.#limits,
-      quota: this.#quota,
       relayed: true,
-      retention: this.#retention,
     });
     const channel = new Channel(channelEnd, {
       ...this.#host,
@@ -222,6 +222,19 @@ export class ClientSession {
       incoming.remove(channel);
     });
     incoming.push(channel);
+  }
+
+  #createEnd(
+    options: Omit<ChannelEndOptions, "limits" | "quota" | "retention" | "account" | "slowReaders">,
+  ): ChannelEnd {
+    const account = this.#options.memory.open(() => {
+      end.fail(new ConecError("limit-exceeded", "Too much waits to be read", { source: "channel" }));
+    });
+    const [limits, quota, retention] = [this.#limits, this.#quota, this.#retention];
+    const { slowReaders } = this.#options;
+    const end: ChannelEnd = new ChannelEnd({ ...options, limits, quota, retention, account, slowReaders });
+    end.closed.catch(ignore).finally(() => account.close());
+    return end;
   }
 
   async #pass(via: Channel, passed: Channel, metadata: Metadata, signal?: AbortSignal): Promise<void> {

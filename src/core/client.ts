@@ -7,13 +7,16 @@ import { ClientSession } from "./client-session.ts";
 import type { ClientSessionOptions } from "./client-session.ts";
 import { checkCloseInfo } from "./close-info.ts";
 import type { CloseOptions } from "./close-info.ts";
+import type { Peer } from "./control-messages.ts";
 import { ConecError, toConecError } from "./errors.ts";
 import { closeInfoOf } from "./farewell.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
 import type { PublicKey } from "./key-pair.ts";
 import { retentionOf } from "./limits.ts";
+import { MemoryBudget } from "./memory-budget.ts";
 import { ReconnectDelay } from "./reconnect-delay.ts";
 import { Reconnecting } from "./reconnecting.ts";
+import { SlowReaders } from "./slow-readers.ts";
 import type { CloseInfo } from "./transport.ts";
 import { unrefTimeout } from "../streams/timer.ts";
 import { ignore } from "../streams/ignore.ts";
@@ -74,7 +77,10 @@ export class Client extends EventTarget implements AsyncDisposable {
       (channel) => void channel.close({ reason: "Nobody takes channels here" }),
     );
     const retention = options.reconnect === false ? undefined : retentionOf(limits);
-    this.#sessionOptions = { limits, accept: options.accept, retention, incoming: this.#incoming };
+    const memory = new MemoryBudget(limits.unreadBytes, limits.unreadBytes);
+    const self = (): Peer => ({ id: this.id, metadata: this.#session.welcome.metadata, publicKey });
+    const slowReaders = SlowReaders.create(options.slowReaders, self);
+    this.#sessionOptions = { limits, accept: options.accept, retention, memory, slowReaders, incoming: this.#incoming };
     this.closed = new Promise((resolve, reject) => (this.#settleClosed = { resolve, reject }));
     this.closed.catch(ignore);
   }

@@ -14,6 +14,11 @@ export class ControlLog {
   /** What the other end was last told. */
   #told = 0;
 
+  /** Bytes that are kept. */
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
   /** How many messages were received. */
   get received(): number {
     return this.#received;

@@ -20,17 +20,21 @@ export class ControlStream {
   #ended = false;
 
   readonly #limited: ((limit: string) => void) | undefined;
+  readonly #onHeld: ((bytes: number) => void) | undefined;
 
   /**
    * @param head bytes that were read already
    * @param limited called when a limit is reached, with its name
+   * @param onHeld told how many bytes more, or less, wait here to be sent
    */
   constructor(
     { reader, writer }: { reader: ByteReader; writer: ByteWriter },
     head: Uint8Array = new Uint8Array(0),
     limited?: (limit: string) => void,
+    onHeld?: (bytes: number) => void,
   ) {
     this.#limited = limited;
+    this.#onHeld = onHeld;
     this.#sink = new MessageSink({ maxMessageBytes: maxControlMessageBytes });
     this.#sink.attach(writer);
     this.#source = new MessageSource({ maxMessageBytes: maxControlMessageBytes });
@@ -58,6 +62,7 @@ export class ControlStream {
     if (this.#queue.length === 0 && this.#tryWrite(bytes)) return;
     this.#queue.push(bytes);
     this.#queuedBytes += bytes.length;
+    this.#onHeld?.(bytes.length);
     if (this.#queuedBytes > maxQueuedBytes) {
       this.#limited?.("unreadControlMessages");
       this.fail(
@@ -135,6 +140,8 @@ export class ControlStream {
   /** Gives the stream up, both ways. */
   fail(error: ConecError): void {
     this.#ended = true;
+    this.#queue.length = 0;
+    this.#unqueue(this.#queuedBytes);
     this.#sink.fail(error);
     this.#source.fail(error);
   }
@@ -156,11 +163,15 @@ export class ControlStream {
     }
   }
 
+  #unqueue(bytes: number): void {
+    this.#queuedBytes -= bytes;
+    this.#onHeld?.(-bytes);
+  }
+
   async #drain(): Promise<void> {
     while (this.#queue.length > 0) {
       await this.#sink.unblocked();
-      while (this.#queue.length > 0 && this.#tryWrite(this.#queue[0]!))
-        this.#queuedBytes -= this.#queue.shift()!.length;
+      while (this.#queue.length > 0 && this.#tryWrite(this.#queue[0]!)) this.#unqueue(this.#queue.shift()!.length);
     }
     this.#drained = undefined;
   }

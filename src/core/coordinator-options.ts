@@ -1,6 +1,7 @@
 import type { Peer } from "./control-messages.ts";
 import type { PublicKey } from "./key-pair.ts";
 import type { CoordinatorLimits } from "./limits.ts";
+import type { SlowReaderPolicy } from "./slow-readers.ts";
 import type { CloseInfo, Remote } from "./transport.ts";
 import type { JsonValue, Metadata } from "../streams/message-writable.ts";
 
@@ -52,6 +53,11 @@ export interface CoordinatorOptions {
    * name this Coordinator's certificate.
    */
   authorities?: readonly string[];
+  /**
+   * What becomes of streams that nobody reads: those that this Coordinator forwards, and those of its own program. Default: they
+   * wait, for as long as it takes; nobody else is held up by them.
+   */
+  slowReaders?: SlowReaderPolicy;
   /** How Clients see the Coordinator as a peer. Default id `"coordinator"`. */
   id?: string;
   limits?: Partial<CoordinatorLimits>;
@@ -80,6 +86,8 @@ export interface CoordinatorStats {
   away: number;
   /** Connections that have not been authenticated yet. */
   pending: number;
+  /** Bytes that are kept for Clients: see `memoryInAll` of {@link CoordinatorLimits}. */
+  bytesHeld: number;
   /** Channels between two parties that are open. */
   links: number;
   /** Data streams forwarded so far. */

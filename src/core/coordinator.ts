@@ -18,7 +18,9 @@ import { JoiningLine } from "./joining-line.ts";
 import { coordinatorLimits, retentionOf } from "./limits.ts";
 import type { CoordinatorLimits } from "./limits.ts";
 import { Member } from "./member.ts";
+import { MemoryBudget } from "./memory-budget.ts";
 import { checkId, checkMetadata } from "./metadata.ts";
+import { SlowReaders } from "./slow-readers.ts";
 import { sourceOf } from "./source-of.ts";
 import { Switchboard } from "./switchboard.ts";
 import type { CloseInfo, Connection, Listener } from "./transport.ts";
@@ -47,6 +49,9 @@ export class Coordinator implements AsyncDisposable {
   readonly #memberOf = new WeakMap<Channel, Member>();
   /** Those who may go on when their connection was lost, by their tokens. */
   readonly #resumable = new Map<string, Member>();
+  readonly #slowReaders: SlowReaders | undefined;
+  /** What is kept for Clients. */
+  readonly #memory: MemoryBudget;
   /** What is kept of what is sent on channels that end here. */
   readonly #retention: Retention | undefined;
   readonly #listeners = new Set<Listener>();
@@ -64,6 +69,8 @@ export class Coordinator implements AsyncDisposable {
     this.#joining = new JoiningLine(this.#limits.maxPending, this.#limits.pendingPerSource);
     this.#self = { id: checkId(options.id ?? "coordinator"), metadata: {} };
     this.#retention = retentionOf(this.#limits);
+    this.#slowReaders = SlowReaders.create(options.slowReaders, () => this.#self);
+    this.#memory = new MemoryBudget(this.#limits.memoryPerClient, this.#limits.memoryInAll);
     this.closed = new Promise((resolve) => (this.#settleClosed = resolve));
     this.#switchboard = new Switchboard({
       limits: this.#limits,
@@ -72,6 +79,8 @@ export class Coordinator implements AsyncDisposable {
       authorize: options.authorize,
       host: this.#host(),
       retention: this.#retention,
+      memory: this.#memory,
+      slowReaders: this.#slowReaders,
       member: (id) => this.#member(id),
       memberOf: (channel) => this.#memberOf.get(channel),
     });
@@ -136,6 +145,7 @@ export class Coordinator implements AsyncDisposable {
       clients: this.#members.size,
       away: [...this.#members.values()].filter(({ isAway }) => isAway).length,
       pending: this.#joining.size,
+      bytesHeld: this.#memory.used,
       links: this.#switchboard.size,
       streamsForwarded: this.#switchboard.streamsForwarded,
       refused: { ...this.#refused },
@@ -175,6 +185,7 @@ export class Coordinator implements AsyncDisposable {
         authorities: this.#options.authorities,
         limited: this.#countLimit,
         resumable: (token: string) => this.#resumable.get(token),
+        memory: this.#memory,
       };
       await Member.admit(connection, admission, (member, request) => this.#join(member, request));
     } catch (thrown) {
@@ -209,11 +220,15 @@ export class Coordinator implements AsyncDisposable {
       this.#countLimit("maxClients");
       throw new ConecError("limit-exceeded", "The Coordinator is full");
     }
+    if (this.#memory.isTight) {
+      this.#countLimit("memoryInAll");
+      throw new ConecError("limit-exceeded", "The Coordinator has too much to keep");
+    }
     if (old !== undefined) {
       this.#leave(old);
       old.fail(new ConecError("replaced", "A newer connection took over this id"));
     }
-    const end = member.welcome(peer, this.#self, this.#retention);
+    const end = member.welcome(peer, this.#self, { retention: this.#retention, slowReaders: this.#slowReaders });
     const channel = new Channel(end, this.#host(member));
     this.#members.set(id, member);
     this.#clients.set(id, channel);

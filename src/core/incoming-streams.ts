@@ -2,10 +2,13 @@ import type { ChannelLimits } from "./limits.ts";
 import type { Action, ChannelState } from "./channel-state.ts";
 import { ConecError, describeReason } from "./errors.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
+import type { MemoryAccount } from "./memory-budget.ts";
 import { discard } from "../streams/linger.ts";
 import { MessageReadable } from "../streams/message-readable.ts";
 import { MessageSource } from "../streams/message-source.ts";
 import type { ByteSource } from "../streams/byte-ends.ts";
+import { stalledError } from "./slow-readers.ts";
+import type { Stalls } from "./slow-readers.ts";
 import type { MessageStreamInfo } from "../streams/message-writable.ts";
 import { unrefTimeout } from "../streams/timer.ts";
 import { ignore } from "../streams/ignore.ts";
@@ -17,6 +20,10 @@ export interface IncomingStreamsOptions {
   apply: (actions: readonly Action[]) => void;
   /** The far end broke the rules. */
   fault: (error: ConecError) => void;
+  /** Looks for streams that stand still; asks whether one is to be ended. */
+  stalls: Stalls | undefined;
+  /** What is kept of what the far end sent counts there. */
+  account: MemoryAccount | undefined;
   /** Whether the far end is told how much was received, so that the channel can be resumed. */
   resumable: boolean;
 }
@@ -68,9 +75,10 @@ export class IncomingStreams {
 
   /** The far end opened a stream. */
   surface(stream: number, info: MessageStreamInfo): void {
-    const { state, limits, apply } = this.#options;
+    const { state, limits, stalls, account, apply } = this.#options;
     const source = new MessageSource({
       maxMessageBytes: limits.maxMessageBytes,
+      onHeld: account?.change,
       hooks: {
         ended: () => apply(state.received(stream)),
         cancelled: (reason) => apply(state.cancel(stream, describeReason(reason, "cancelled"))),
@@ -83,6 +91,12 @@ export class IncomingStreams {
     this.#streamOf.set(readable, stream);
     this.#surfaced += 1;
     this.#streams.set(stream, { source, stopTimer: ignore });
+    stalls?.watch.watch(source, (stalledMs) => {
+      if (!stalls.isToEnd("incoming", info, stalledMs)) return;
+      const error = stalledError(stalledMs, false);
+      apply(state.cancel(stream, describeReason(error, "cancelled")));
+      source.fail(error);
+    });
     this.#await(stream);
     this.queue.push(readable);
   }
@@ -218,6 +232,7 @@ export class IncomingStreams {
     const incoming = this.#streams.get(stream);
     if (incoming === undefined) return;
     incoming.stopTimer();
+    this.#options.stalls?.watch.forget(incoming.source);
     this.#streams.delete(stream);
     this.#received.messages += incoming.source.counters.messages;
     this.#received.bytes += incoming.source.counters.bytes;

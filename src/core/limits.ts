@@ -23,6 +23,11 @@ export interface ClientLimits extends Omit<ChannelLimits, "streamsPerChannel"> {
   /** How long the Coordinator may take to say welcome. Default 10 s. */
   welcomeTimeoutMs: number;
   /**
+   * Bytes that are received and not read, unfinished messages among them, of all channels of this Client. Above 90 % of it, the
+   * channel with the most ends with `limit-exceeded`. Default 256 MiB.
+   */
+  unreadBytes: number;
+  /**
    * How long channels wait for their connection to come back; then they end with `connection-lost`. The Coordinator may wait
    * for less. 0: not at all. Default 30 s.
    */
@@ -84,6 +89,16 @@ export interface CoordinatorLimits extends ChannelLimits {
    */
   streamsPerClient: number;
   /**
+   * Bytes that are kept for one Client: received for this Coordinator's own program and not read, on their way to others,
+   * waiting to be sent to it. With more, it is disconnected. What its transport keeps has limits of its own. Default 64 MiB.
+   */
+  memoryPerClient: number;
+  /**
+   * The same for all Clients. Above 80 %, nobody new is let in; above 90 %, the Client with the most is disconnected.
+   * Default 1 GiB.
+   */
+  memoryInAll: number;
+  /**
    * How long a Client whose connection was lost is waited for: its id, its channels and their streams are kept, and go on when
    * it has come back. 0: not at all. Default 30 s.
    */
@@ -115,7 +130,13 @@ const optional: ReadonlySet<string> = new Set(Object.keys(resumeDefaults));
 /** The limits of a Client, with defaults. @throws ConecError `invalid-argument` */
 export function clientLimits(limits: Partial<ClientLimits> = {}): ClientLimits {
   const { streamsPerChannel: _, ...defaults } = channelDefaults;
-  return withDefaults(limits, { ...defaults, ...resumeDefaults, unreadChannels: 32, welcomeTimeoutMs: 10_000 });
+  return withDefaults(limits, {
+    ...defaults,
+    ...resumeDefaults,
+    unreadChannels: 32,
+    unreadBytes: 256 * 1024 * 1024,
+    welcomeTimeoutMs: 10_000,
+  });
 }
 
 /** What may be kept under these limits; undefined if nothing is ever resumed. */
@@ -143,6 +164,8 @@ export function coordinatorLimits(limits: Partial<CoordinatorLimits> = {}): Coor
     abortedStreamsPerSecond: 500,
     churnedChannels: 500,
     streamsPerClient: 1024,
+    memoryPerClient: 64 * 1024 * 1024,
+    memoryInAll: 1024 * 1024 * 1024,
     ...resumeDefaults,
   });
 }

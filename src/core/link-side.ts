@@ -1,6 +1,7 @@
 import type { EndedChannel } from "./channel-churn.ts";
 import type { ChannelPath } from "./channel-path.ts";
 import type { Peer } from "./control-messages.ts";
+import type { MessageStreamInfo } from "../streams/message-writable.ts";
 
 /** One of the two sides of a Link. */
 export type Side = 0 | 1;
@@ -15,6 +16,8 @@ export interface LinkHolder {
   /** So many data streams that it had opened are over. */
   streamsOver?(count: number): void;
   channelEnded?(channel: EndedChannel): void;
+  /** So many bytes more, or less, are kept of what it sent. */
+  held?(bytes: number): void;
 }
 
 /** What a Link knows of a side. */
@@ -29,12 +32,12 @@ export interface LinkSide {
   /** Streams opened from this side so far, and how many it may have opened. */
   opened: number;
   maxStreams: number;
-  /** Of the streams opened from this side, those that are not over. */
-  readonly open: Set<number>;
+  /** Of the streams opened from this side, those that are not over, with what they are called if that is of use. */
+  readonly open: Map<number, MessageStreamInfo | undefined>;
 }
 
 export function createSide(maxStreams: number): LinkSide {
-  return { path: undefined, holder: undefined, away: false, sinceMs: 0, opened: 0, maxStreams, open: new Set() };
+  return { path: undefined, holder: undefined, away: false, sinceMs: 0, opened: 0, maxStreams, open: new Map() };
 }
 
 /** What was opened from a side is no longer held against its holder. */

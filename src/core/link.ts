@@ -12,6 +12,9 @@ import type { LinkHolder, LinkSide, Side } from "./link-side.ts";
 import type { CloseInfo } from "./transport.ts";
 import { discard } from "../streams/linger.ts";
 import { forward } from "../streams/forward.ts";
+import type { ForwardProgress } from "../streams/forward.ts";
+import { stalledError } from "./slow-readers.ts";
+import type { SlowReaders } from "./slow-readers.ts";
 import type { ByteSource } from "../streams/byte-ends.ts";
 import type { Metadata } from "../streams/message-writable.ts";
 import { ignore } from "../streams/ignore.ts";
@@ -26,6 +29,8 @@ export interface LinkOptions {
   onSendChannel: (side: Side, via: number, metadata: Metadata) => void;
   /** A limit was reached, of this name. */
   limited: (limit: string) => void;
+  /** What becomes of streams that nobody reads. */
+  slowReaders: SlowReaders | undefined;
 }
 
 type StreamMessage = ControlMessageOf<"open" | "finished" | "abort" | "stop" | "maxStreams" | "received" | "resumeAt">;
@@ -183,7 +188,7 @@ export class Link {
     switch (message.type) {
       case "open":
         from.opened += 1;
-        from.open.add(message.stream);
+        from.open.set(message.stream, this.#options.slowReaders === undefined ? undefined : message);
         from.holder?.streamOpened?.();
         // The far end holds its peer to what it granted; this is for two ends that are in league.
         if (from.open.size > this.#options.streamLimit * 2) return this.#limit(side, "Too many open streams");
@@ -249,18 +254,42 @@ export class Link {
   async #forward(side: Side, stream: number, epoch: number, source: ByteSource): Promise<void> {
     if (this.over || epoch !== this.#epoch || this.#broken) return discard(source.reader);
     const { path } = this.#sides[otherSide(side)];
+    const { holder } = this.#sides[side];
     const controller = new AbortController();
     this.#forwarding ??= new Set();
     this.#forwarding.add(controller);
     this.#streamsForwarded += 1;
+    const progress: ForwardProgress = { moved: 0, isWaiting: false, onHeld: (bytes) => holder?.held?.(bytes) };
+    this.#options.slowReaders?.watch.watch(progress, (stalledMs) => this.#stalled(side, stream, stalledMs, controller));
     try {
-      await forward(source.reader, await path!.openStream(stream, epoch, source.head), controller.signal);
+      const writer = await path!.openStream(stream, epoch, source.head);
+      await forward(source.reader, writer, controller.signal, progress);
     } catch (error) {
       // Why, is said on the control streams: the ends wait for that before they believe a broken stream.
       await source.reader.cancel(error).catch(ignore);
     } finally {
       this.#forwarding.delete(controller);
+      this.#options.slowReaders?.watch.forget(progress);
     }
+  }
+
+  /** Nobody reads a stream of this side: it may be ended, at both ends. */
+  #stalled(side: Side, stream: number, stalledMs: number, forwarding: AbortController): void {
+    const [from, to] = [this.#sides[side], this.#sides[otherSide(side)]];
+    const info = from.open.get(stream);
+    if (info === undefined || from.holder === undefined || to.holder === undefined) return;
+    const { name, metadata } = info;
+    const [sender, reader] = [from.holder.peer, to.holder.peer];
+    const stalled = { direction: "forwarded" as const, from: sender, to: reader, name, metadata, stalledMs };
+    if (!this.#options.slowReaders!.isToEnd(stalled)) return;
+    const error = stalledError(stalledMs, true);
+    this.#options.limited("slowReaders");
+    from.open.delete(stream);
+    from.holder.streamsOver?.(1);
+    const reason = { stream, code: error.code, reason: error.message };
+    void from.path?.send({ type: "stop", ...reason });
+    void to.path?.send({ type: "abort", ...reason });
+    forwarding.abort(error);
   }
 
   /** Now, or when somebody holds the other side's end. */

@@ -2,6 +2,7 @@ import { toBase64Url } from "./base64url.ts";
 import type { Channel } from "./channel.ts";
 import type { EndedChannel } from "./channel-churn.ts";
 import { ChannelEnd } from "./channel-end.ts";
+import type { ChannelEndOptions } from "./channel-end.ts";
 import { Conduct } from "./conduct.ts";
 import type { Overstepped } from "./conduct.ts";
 import type { ControlMessage, ControlMessageOf, Peer } from "./control-messages.ts";
@@ -9,6 +10,7 @@ import type { ControlStream } from "./control-stream.ts";
 import type { AuthenticateRequest } from "./coordinator-options.ts";
 import { ConecError, quoted, reasonText, toConecError } from "./errors.ts";
 import type { CoordinatorLimits } from "./limits.ts";
+import type { MemoryAccount, MemoryBudget } from "./memory-budget.ts";
 import { closeInfoOf, closeSoon } from "./farewell.ts";
 import { inTime } from "./in-time.ts";
 import { hearOut } from "./joining.ts";
@@ -16,7 +18,6 @@ import type { LinkHolder } from "./link-side.ts";
 import { Session } from "./session.ts";
 import type { SessionPath } from "./session-path.ts";
 import type { CloseInfo, Connection } from "./transport.ts";
-import type { Retention } from "../streams/sent-messages.ts";
 import { unrefTimeout } from "../streams/timer.ts";
 import { ignore } from "../streams/ignore.ts";
 
@@ -28,6 +29,7 @@ export interface AdmitOptions {
   limited: (limit: string) => void;
   /** Who may be resumed by this token. */
   resumable: (token: string) => Member | undefined;
+  memory: MemoryBudget;
 }
 
 /**
@@ -47,6 +49,7 @@ export class Member implements LinkHolder {
   #session: Session;
   readonly #control: ControlStream;
   readonly #conduct: Conduct;
+  readonly #account: MemoryAccount;
   #coordinator: Peer | undefined;
   #end: ChannelEnd | undefined;
   /** It has gone too far: nothing that it says counts any more. */
@@ -65,7 +68,7 @@ export class Member implements LinkHolder {
    */
   static async admit(
     connection: Connection,
-    { limits, authorities, limited, resumable }: AdmitOptions,
+    { limits, authorities, limited, resumable, memory }: AdmitOptions,
     join: (member: Member, request: AuthenticateRequest) => Promise<void>,
   ): Promise<void> {
     let hello: ((control: ControlStream) => void) | undefined;
@@ -82,6 +85,7 @@ export class Member implements LinkHolder {
       mayBeLate: (channel) => member !== undefined && channel < member.#nextChannel,
       heard: (channel, message) => member === undefined || member.#hears(channel, message),
       limited,
+      onHeld: (bytes) => member?.held(bytes),
     }).open();
     let member: Member | undefined;
     let control: ControlStream | undefined;
@@ -96,7 +100,7 @@ export class Member implements LinkHolder {
         member = former;
         return former.#resume(session, control!, resume!.received);
       }
-      member = new Member(session, control!, { limits, limited });
+      member = new Member(session, control!, { limits, limited, memory });
       const asked = { requestedId: id, credentials, publicKey, remote, transport };
       await inTime(join(member, asked), connection, timeoutMs, "There was no decision");
     } catch (thrown) {
@@ -110,7 +114,7 @@ export class Member implements LinkHolder {
   private constructor(
     session: Session,
     control: ControlStream,
-    { limits, limited }: Pick<AdmitOptions, "limits" | "limited">,
+    { limits, limited, memory }: Pick<AdmitOptions, "limits" | "limited" | "memory">,
   ) {
     this.gone = new Promise((resolve) => (this.#settleGone = resolve));
     this.token = limits.resumeWindowMs === 0 ? undefined : toBase64Url(crypto.getRandomValues(new Uint8Array(16)));
@@ -119,6 +123,8 @@ export class Member implements LinkHolder {
     this.#limits = limits;
     this.#limited = limited;
     this.#conduct = new Conduct(limits, performance.now());
+    this.#account = memory.open(() => this.#cutOff("memoryPerClient", "Too much is kept for the Client"));
+    void this.gone.then(() => this.#account.close());
     this.#watch(session);
   }
 
@@ -133,7 +139,11 @@ export class Member implements LinkHolder {
   }
 
   /** Lets the Client in. Returns this end of the channel shared with it. */
-  welcome(peer: Peer, coordinator: Peer, retention: Retention | undefined): ChannelEnd {
+  welcome(
+    peer: Peer,
+    coordinator: Peer,
+    { retention, slowReaders }: Pick<ChannelEndOptions, "retention" | "slowReaders">,
+  ): ChannelEnd {
     this.peer = peer;
     this.#coordinator = coordinator;
     const limits = this.#limits;
@@ -149,6 +159,8 @@ export class Member implements LinkHolder {
       relayed: false,
       leads: true,
       retention,
+      account: this.#account,
+      slowReaders,
     });
     const leave = (info: CloseInfo): void => {
       if (this.#away !== undefined) this.#giveUp(new ConecError("closed", info.reason));
@@ -213,16 +225,24 @@ export class Member implements LinkHolder {
     this.#judge(this.#conduct.channelEnded(channel, performance.now()));
   }
 
+  held(bytes: number): void {
+    this.#account.change(bytes);
+  }
+
   #hears(channel: number, message: ControlMessage): boolean {
     if (!this.#isCutOff) this.#judge(this.#conduct.message(channel, message, performance.now()));
     return !this.#isCutOff;
   }
 
   #judge(overstepped: Overstepped | undefined): void {
-    if (overstepped === undefined || this.#isCutOff) return;
+    if (overstepped !== undefined) this.#cutOff(overstepped, complaints[overstepped]);
+  }
+
+  #cutOff(limit: string, complaint: string): void {
+    if (this.#isCutOff) return;
     this.#isCutOff = true;
-    this.#limited(overstepped);
-    this.fail(new ConecError("limit-exceeded", complaints[overstepped], { remote: true }));
+    this.#limited(limit);
+    this.fail(new ConecError("limit-exceeded", complaint, { remote: true }));
   }
 
   /** Ends the Client's connection, telling it why. */

@@ -2,6 +2,8 @@ import type { ChannelLimits } from "./limits.ts";
 import type { ChannelPath } from "./channel-path.ts";
 import type { Action, ChannelState } from "./channel-state.ts";
 import { ConecError, describeReason, reasonText } from "./errors.ts";
+import { stalledError } from "./slow-readers.ts";
+import type { Stalls } from "./slow-readers.ts";
 import type { StreamQuota } from "./stream-quota.ts";
 import { MessageSink } from "../streams/message-sink.ts";
 import { MessageWritable } from "../streams/message-writable.ts";
@@ -16,6 +18,8 @@ export interface OutgoingStreamsOptions {
   state: ChannelState;
   path: ChannelPath;
   limits: ChannelLimits;
+  /** Looks for streams that stand still; asks whether one is to be ended. */
+  stalls: Stalls | undefined;
   /** Shared with the other channels of this Client. */
   quota: StreamQuota | undefined;
   /** How much is kept until the far end has confirmed it; nothing if the channel cannot be resumed. */
@@ -64,7 +68,7 @@ export class OutgoingStreams {
   }
 
   async open(info: MessageStreamInfo, signal?: AbortSignal): Promise<MessageWritable> {
-    const { state, limits, retention, quota, apply, checkUsable } = this.#options;
+    const { state, limits, retention, stalls, quota, apply, checkUsable } = this.#options;
     signal?.throwIfAborted();
     checkUsable();
     while (!this.#mayOpen) await this.#room(signal);
@@ -78,6 +82,9 @@ export class OutgoingStreams {
     const sink = new MessageSink({ maxMessageBytes, retention, hooks: this.#hooks(stream, entry) });
     const writable = new MessageWritable(sink, info);
     entry.sink = sink;
+    stalls?.watch.watch(sink, (stalledMs) => {
+      if (stalls.isToEnd("outgoing", info, stalledMs)) this.#giveUp(stream, stalledError(stalledMs, true));
+    });
     if (entry.error !== undefined) sink.fail(entry.error);
     if (!state.isFlowing) return writable;
     try {
@@ -203,6 +210,7 @@ export class OutgoingStreams {
     const entry = this.#streams.get(stream);
     if (entry === undefined) return;
     entry.stopTimer?.();
+    if (entry.sink !== undefined) this.#options.stalls?.watch.forget(entry.sink);
     this.#streams.delete(stream);
     this.#options.quota?.over();
     this.#sent.messages += entry.sink?.counters.messages ?? 0;

@@ -24,6 +24,8 @@ export class SessionPath implements ChannelPath {
   #control: ControlStream | undefined;
   #state: "open" | "ended" | "over" = "open";
   #attached = false;
+  /** Of the log, as far as the session knows. */
+  #heldBytes = 0;
 
   constructor(session: Session, channel: number, control: ControlStream, { resumable } = { resumable: false }) {
     this.session = session;
@@ -55,6 +57,7 @@ export class SessionPath implements ChannelPath {
     } catch (thrown) {
       return this.giveUp(toConecError(thrown, "internal"));
     }
+    this.#countHeld();
     return this.#control?.sendBytes(bytes);
   }
 
@@ -110,6 +113,7 @@ export class SessionPath implements ChannelPath {
   /** The other end has so many control messages. @throws ConecError `protocol-error` if that cannot be */
   acknowledge(received: number): void {
     this.#log?.acknowledge(received);
+    this.#countHeld();
   }
 
   /** Goes on over this control stream, behind the messages that were acknowledged. */
@@ -137,6 +141,8 @@ export class SessionPath implements ChannelPath {
         if (!this.#count(control, message) || !session.heard(this.channel, message)) continue;
         const handled = this.#inbox.message(message);
         if (handled !== undefined) await handled;
+        const pause = session.pause();
+        if (pause !== undefined) await pause;
         if (message.type !== "close") continue;
         control.stopReading();
         break;
@@ -156,16 +162,23 @@ export class SessionPath implements ChannelPath {
   #count(control: ControlStream, message: ControlMessage): boolean {
     if (this.#log === undefined) return true;
     if (message.type === "ack") {
-      this.#log.acknowledge(message.count);
+      this.acknowledge(message.count);
       return false;
     }
     if (this.#log.receive()) void control.send({ type: "ack", count: this.#log.tell() });
     return true;
   }
 
+  #countHeld(): void {
+    const heldBytes = this.#state === "over" ? 0 : (this.#log?.keptBytes ?? 0);
+    this.session.held(heldBytes - this.#heldBytes);
+    this.#heldBytes = heldBytes;
+  }
+
   #over(error?: ConecError, closed?: CloseInfo): void {
     if (this.#state === "over") return;
     this.#state = "over";
+    this.#countHeld();
     this.#control?.end();
     this.#remove();
     this.#inbox.ended(error, closed);

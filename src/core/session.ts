@@ -28,6 +28,8 @@ export interface SessionOptions {
   heard?: (channel: number, message: ControlMessage) => boolean;
   /** A limit was reached, of this name. */
   limited?: (limit: string) => void;
+  /** So many bytes more, or less, are kept to be sent. */
+  onHeld?: (bytes: number) => void;
 }
 
 /**
@@ -39,6 +41,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #paths = new Map<number, SessionPath>();
   #pendingHeaders = 0;
+  #actedUpon = 0;
 
   constructor(connection: Connection, options: SessionOptions) {
     this.connection = connection;
@@ -57,7 +60,7 @@ export class Session {
 
   async openControlStream(): Promise<ControlStream> {
     const stream = await this.connection.createBidirectionalStream();
-    return new ControlStream(lock(stream), undefined, this.#options.limited);
+    return this.#controlStream(lock(stream));
   }
 
   /** See {@link SessionOptions.heard}. */
@@ -146,13 +149,28 @@ export class Session {
     const { reader, writer } = lock(stream);
     const head = await this.#inTime(reader, readSome);
     if (head[0] !== 0) {
-      const { onControlStream, limited } = this.#options;
-      onControlStream(new ControlStream({ reader, writer }, head, limited), this);
+      this.#options.onControlStream(this.#controlStream({ reader, writer }, head), this);
       return;
     }
     // A data stream on a transport that has no unidirectional streams.
     void writer.close().catch(ignore);
     await this.#dataStream({ reader, head: head.subarray(varintLengthFrom(0)) });
+  }
+
+  #controlStream(locked: { reader: ByteReader; writer: ByteWriter }, head?: Uint8Array): ControlStream {
+    return new ControlStream(locked, head, this.#options.limited, this.#options.onHeld);
+  }
+
+  /** A control message was acted upon. After many of them it is the turn of others: then returns a promise to wait for. */
+  pause(): Promise<void> | undefined {
+    this.#actedUpon += 1;
+    if (this.#actedUpon % messagesPerTurn !== 0) return undefined;
+    return new Promise((resolve) => setTimeout(resolve, 0));
+  }
+
+  /** See {@link SessionOptions.onHeld}. */
+  held(bytes: number): void {
+    this.#options.onHeld?.(bytes);
   }
 
   async #dataStream(source: ByteSource): Promise<void> {
@@ -191,3 +209,5 @@ function lock(stream: BidirectionalStream): { reader: ByteReader; writer: ByteWr
 }
 
 const empty = new Uint8Array(0);
+/** Control messages of one connection, on all its channels, that are acted upon before others have their turn. */
+const messagesPerTurn = 500;

@@ -13,6 +13,8 @@ import { otherSide } from "./link-side.ts";
 import type { Side } from "./link-side.ts";
 import { createLocalPaths } from "./local-path.ts";
 import { Member } from "./member.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
+import type { SlowReaders } from "./slow-readers.ts";
 import { SessionPath } from "./session-path.ts";
 import type { Retention } from "../streams/sent-messages.ts";
 import type { CloseInfo } from "./transport.ts";
@@ -29,6 +31,8 @@ export interface SwitchboardOptions {
   /** For ends that are held here. */
   host: ChannelHost;
   retention: Retention | undefined;
+  memory: MemoryBudget;
+  slowReaders: SlowReaders | undefined;
   /** The Client of that id. @throws ConecError `peer-lost` */
   member: (id: string) => Member;
   /** The Client that this channel is shared with, if it is such a channel. */
@@ -102,6 +106,7 @@ export class Switchboard {
       drainTimeoutMs: this.#options.limits.drainTimeoutMs,
       onSendChannel: (side, via, sent) => void this.#sendOn(link, side, via, sent),
       limited: this.#options.limited,
+      slowReaders: this.#options.slowReaders,
     });
     this.#links.add(link);
     link.closed.catch(ignore).finally(() => {
@@ -114,7 +119,11 @@ export class Switchboard {
   /** Opens an end of a link here. */
   #openPort(link: Link, side: Side, peer: Peer, metadata: Metadata): Channel {
     const [outer, inner] = createLocalPaths();
-    const end = new ChannelEnd({
+    const account = this.#options.memory.open(() => {
+      this.#options.limited("memoryPerClient");
+      end.fail(new ConecError("limit-exceeded", "Too much is kept for this channel", { source: "channel" }));
+    });
+    const end: ChannelEnd = new ChannelEnd({
       path: outer,
       end: side,
       peer,
@@ -125,7 +134,10 @@ export class Switchboard {
       relayed: true,
       epoch: link.epoch,
       retention: this.#options.retention,
+      account,
+      slowReaders: this.#options.slowReaders,
     });
+    end.closed.catch(ignore).finally(() => account.close());
     const channel = new Channel(end, this.#options.host);
     this.#ports.set(channel, { link, side });
     link.attach(side, inner, { peer: this.#options.self });

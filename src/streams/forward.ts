@@ -2,6 +2,16 @@ import type { ByteReader, ByteWriter } from "../core/transport.ts";
 import { ignore } from "./ignore.ts";
 import { closeOrReset, discard } from "./linger.ts";
 
+/** How a stream that is forwarded gets on. */
+export interface ForwardProgress {
+  /** Chunks that were read. */
+  moved: number;
+  /** Whether the target has no room. */
+  isWaiting: boolean;
+  /** Told how many bytes more, or less, are on their way here. */
+  readonly onHeld?: ((bytes: number) => void) | undefined;
+}
+
 /**
  * Forwards the rest of a byte stream, as `pipeTo` does: with backpressure, the end, abort and cancel. A chunk is read when
  * the target has room, and its memory is given back when the target has taken it. The signal ends both streams without a
@@ -9,7 +19,12 @@ import { closeOrReset, discard } from "./linger.ts";
  *
  * @throws what either stream broke with, or the signal's reason
  */
-export async function forward(reader: ByteReader, writer: ByteWriter, signal: AbortSignal): Promise<void> {
+export async function forward(
+  reader: ByteReader,
+  writer: ByteWriter,
+  signal: AbortSignal,
+  progress: ForwardProgress,
+): Promise<void> {
   const quit = (): void => {
     closeOrReset(writer, signal.reason);
     void discard(reader, signal.reason);
@@ -24,10 +39,22 @@ export async function forward(reader: ByteReader, writer: ByteWriter, signal: Ab
   });
   try {
     for (;;) {
-      if ((writer.desiredSize ?? 0) <= 0) await writer.ready;
+      if ((writer.desiredSize ?? 0) <= 0) {
+        progress.isWaiting = true;
+        await writer.ready;
+        progress.isWaiting = false;
+      }
       const { value, done } = await reader.read();
       if (done || signal.aborted) break;
-      writer.write(value).then(() => reader.recycle?.(value), ignore);
+      progress.moved += 1;
+      progress.onHeld?.(value.length);
+      writer.write(value).then(
+        () => {
+          progress.onHeld?.(-value.length);
+          reader.recycle?.(value);
+        },
+        () => progress.onHeld?.(-value.length),
+      );
     }
     signal.throwIfAborted();
     await writer.close();

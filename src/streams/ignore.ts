@@ -1,2 +1,2 @@
 /** For promises whose failure somebody else deals with. */
-export function ignore(): void {}
+export function ignore(..._: unknown[]): void {}

@@ -33,6 +33,9 @@ export class MessageOutlet {
   #changed: (() => void) | undefined;
   #change: Promise<void> | undefined;
   #state: "open" | "closing" | "over" = "open";
+  /** Writes that the transport has taken, and those that it has not. */
+  #taken = 0;
+  #writing = 0;
 
   constructor({ retention = none, onBroken }: MessageOutletOptions) {
     this.#onBroken = onBroken;
@@ -45,6 +48,16 @@ export class MessageOutlet {
   /** How many messages the other end is known to have received. */
   get confirmed(): number {
     return this.#sent.confirmed;
+  }
+
+  /** How much the transport has taken, as a number that rises. */
+  get moved(): number {
+    return this.#taken;
+  }
+
+  /** Whether something waits for the transport's stream. */
+  get isWaiting(): boolean {
+    return this.#writer !== undefined && this.#writing > 0;
   }
 
   /** Whether the transport has room. */
@@ -126,9 +139,12 @@ export class MessageOutlet {
   #transmit(chunk: Chunk, skippedBytes = 0): void {
     if (this.#writer === undefined) return;
     const settled = (): void => {
+      this.#taken += 1;
+      this.#writing -= 1;
       chunk.writing -= 1;
       recycle(chunk);
     };
+    this.#writing += 1;
     chunk.writing += 1;
     const bytes = skippedBytes === 0 ? chunk.bytes : chunk.bytes.subarray(skippedBytes);
     this.#writer.write(bytes).then(settled, settled);

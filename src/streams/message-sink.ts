@@ -93,6 +93,15 @@ export class MessageSink implements UnderlyingSink<Uint8Array> {
     return this.#outlet.confirmed;
   }
 
+  /** See {@link MessageOutlet}. */
+  get moved(): number {
+    return this.#outlet.moved;
+  }
+
+  get isWaiting(): boolean {
+    return this.#outlet.isWaiting;
+  }
+
   /** The queuing strategy that the WritableStream must use: it counts bytes, and tells the sink what is queued. */
   get strategy(): QueuingStrategy<Uint8Array> {
     const size = (chunk: unknown): number => {

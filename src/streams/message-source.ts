@@ -24,6 +24,8 @@ export interface MessageSourceHooks {
 export interface MessageSourceOptions {
   /** Longer messages fail the stream with `message-too-large`. */
   maxMessageBytes: number;
+  /** Told how many bytes more, or less, are kept here. */
+  onHeld?: ((bytes: number) => void) | undefined;
   hooks?: MessageSourceHooks;
 }
 
@@ -42,6 +44,9 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
   #messages: Uint8Array[] = [];
   #next = 0;
   #bufferedBytes = 0;
+  readonly #onHeld: ((bytes: number) => void) | undefined;
+  /** What {@link MessageSourceOptions.onHeld} was told in all. */
+  #heldBytes = 0;
   /** A read is waiting for the next message. */
   #wanted = false;
   /** Wakes the pump when there is room again. */
@@ -54,6 +59,7 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
   constructor(options: MessageSourceOptions) {
     this.#hooks = options.hooks ?? {};
     this.#maxMessageBytes = options.maxMessageBytes;
+    this.#onHeld = options.onHeld;
     this.#decoder = new FrameDecoder(options.maxMessageBytes);
   }
 
@@ -110,6 +116,16 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
     this.#unreportedBytes = 0;
     if (this.#reported === this.#received) return undefined;
     return (this.#reported = this.#received);
+  }
+
+  /** How many messages the program has taken. */
+  get moved(): number {
+    return this.counters.messages;
+  }
+
+  /** Whether messages wait for the program, and the writer for it. */
+  get isWaiting(): boolean {
+    return this.#state === "open" && this.#next < this.#messages.length;
   }
 
   /** How many messages were received. */
@@ -190,6 +206,7 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
     this.#bufferedBytes += bytes + messages * messageOverheadBytes;
     this.#received += messages;
     this.#unreportedBytes += bytes;
+    this.#countHeld();
     if (messages > 0) this.#hooks.progress?.(this.#unreportedBytes);
     this.#deliver();
     if (fault !== undefined) this.#pumpFailed(fault);
@@ -220,6 +237,7 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
     this.counters.messages += 1;
     this.counters.bytes += message.length;
     this.#bufferedBytes -= message.length + messageOverheadBytes;
+    this.#countHeld();
     if (this.#resume !== undefined && this.#bufferedBytes < readAheadBytes) this.#wake();
     return message as Uint8Array<ArrayBuffer>; // as transports give no shared memory
   }
@@ -265,7 +283,16 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
     this.#messages = [];
     this.#next = 0;
     this.#bufferedBytes = 0;
+    this.#countHeld();
     this.#wake();
+  }
+
+  #countHeld(): void {
+    if (this.#onHeld === undefined) return;
+    const heldBytes = this.#bufferedBytes + (this.#discarding ? 0 : this.#decoder.heldBytes);
+    const change = heldBytes - this.#heldBytes;
+    this.#heldBytes = heldBytes;
+    if (change !== 0) this.#onHeld(change);
   }
 
   #wake(): void {
@@ -276,6 +303,7 @@ export class MessageSource implements UnderlyingDefaultSource<Uint8Array> {
   /** Reads what still comes and throws it away, so that the transport's stream ends by itself (docs/protocol.md). */
   #discard(): void {
     this.#discarding = true;
+    this.#countHeld();
     this.#wake();
     if (this.#reader !== undefined) endOrCancel(this.#reader, this.#failure);
   }

@@ -314,3 +314,67 @@ async function exchange(a: Channel, b: Channel): Promise<void> {
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 2));
 }
+
+describe.each([memoryKind, quicKind])("memory over $name", (kind) => {
+  const mebibyte = 1024 * 1024;
+
+  /** Writes messages that nobody reads, on streams of their own; resolves when the far end has so much. */
+  async function fill(hub: Hub, channel: Channel, streams: number, bytes: number): Promise<void> {
+    const before = (await hub.coordinator.getStats()).bytesHeld;
+    for (let i = 0; i < streams; i += 1) {
+      const writer = (await channel.createUnidirectionalStream()).getWriter();
+      writer.write(new Uint8Array(bytes)).catch(() => {});
+      writer.closed.catch(() => {});
+    }
+    await until(async () => (await hub.coordinator.getStats()).bytesHeld >= before + streams * bytes * 0.9);
+  }
+
+  test("a Client for whom too much is kept is disconnected, and nobody else", async () => {
+    const hub = await Hub.start(kind, { limits: { memoryPerClient: 4 * mebibyte } });
+    const [alice, bob] = [await hub.join("alice"), await hub.join("bob")];
+    await fill(hub, bob.coordinator, 3, mebibyte);
+    await fill(hub, alice.coordinator, 3, mebibyte);
+    const writer = (await alice.coordinator.createUnidirectionalStream()).getWriter();
+    writer.write(new Uint8Array(2 * mebibyte)).catch(() => {});
+    expect(await rejection(alice.closed)).toMatchObject({ code: "limit-exceeded", remote: true });
+    expect(await rejection(writer.closed)).toMatchObject({ code: "limit-exceeded" });
+    await until(async () => (await hub.coordinator.getStats()).bytesHeld < 3.5 * mebibyte);
+    expect([...hub.coordinator.clients.keys()]).toEqual(["bob"]);
+    expect((await hub.coordinator.getStats()).limited).toEqual({ memoryPerClient: 1 });
+    await hub.close();
+  });
+
+  test("nobody new is let in while all is nearly full; then whoever has the most goes", async () => {
+    const hub = await Hub.start(kind, { limits: { memoryInAll: 10 * mebibyte } });
+    const [alice, bob] = [await hub.join("alice"), await hub.join("bob")];
+    await fill(hub, alice.coordinator, 5, mebibyte);
+    await fill(hub, bob.coordinator, 3, mebibyte);
+    await fill(hub, bob.coordinator, 1, 0.3 * mebibyte);
+    expect(await rejection(hub.join("carol"))).toMatchObject({ code: "limit-exceeded" });
+    const writer = (await bob.coordinator.createUnidirectionalStream()).getWriter();
+    writer.write(new Uint8Array(mebibyte)).catch(() => {});
+    expect(await rejection(alice.closed)).toMatchObject({ code: "limit-exceeded" });
+    await until(async () => (await hub.coordinator.getStats()).bytesHeld < 5 * mebibyte);
+    await hub.join("carol");
+    expect((await hub.coordinator.getStats()).limited).toEqual({ memoryInAll: 1, memoryPerClient: 1 });
+    await hub.close();
+  });
+
+  test("a Client ends the channel on which too much waits for its program", async () => {
+    const hub = await Hub.start(kind);
+    const alice = await hub.join("alice", { limits: { unreadBytes: 4 * mebibyte } });
+    const [bob, carol] = [await hub.join("bob"), await hub.join("carol")];
+    const [, b] = await hub.link(alice, bob);
+    const [atAlice, c] = await hub.link(alice, carol);
+    const streams = await Promise.all(Array.from({ length: 4 }, () => b.createUnidirectionalStream()));
+    for (const stream of streams)
+      stream
+        .getWriter()
+        .write(new Uint8Array(mebibyte))
+        .catch(() => {});
+    expect(await rejection(b.closed)).toMatchObject({ code: "limit-exceeded", remote: true });
+    const writable = await c.createUnidirectionalStream();
+    await Promise.all([writable.close(), next(atAlice.incomingUnidirectionalStreams).then(collect)]);
+    await hub.close();
+  });
+});

@@ -16,7 +16,7 @@ function forwardAll(
   head: Uint8Array,
   signal = new AbortController().signal,
 ): Promise<void> {
-  return forward(readable.getReader(), writeHead(writable.getWriter(), head), signal);
+  return forward(readable.getReader(), writeHead(writable.getWriter(), head), signal, { moved: 0, isWaiting: false });
 }
 
 test.each([

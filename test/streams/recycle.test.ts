@@ -78,7 +78,7 @@ test("what is forwarded is given back when it was taken, not before", async () =
     },
     { highWaterMark: 3 },
   );
-  await forward(reader, slow.getWriter(), new AbortController().signal);
+  await forward(reader, slow.getWriter(), new AbortController().signal, { moved: 0, isWaiting: false });
   expect(Buffer.concat(received).equals(bytes)).toBe(true);
   expect(reader.recycled).toBe(received.length);
 });

@@ -48,6 +48,7 @@ export class ReceiveStream implements ByteProducer {
   /** Reads for a reader that waits, if there is anything. */
   read(): void {
     if (this.#done || !this.#wanted) return;
+    if (this.#host.isTurnOver) return this.#host.readLater(this);
     const room = this.#host.slab.room();
     let result: [number, boolean] | null;
     try {

@@ -24,6 +24,8 @@ export interface StreamHost {
   retryLater(stream: SendStream): void;
   /** Calls the stream's `sendBareFin` at that time. */
   finLater(stream: SendStream, atMs: number): void;
+  /** Whether the connection has had its turn: what is still there is for the next one. */
+  readonly isTurnOver: boolean;
   /** A reader waits on a stream that has had data before. */
   readLater(stream: ReceiveStream): void;
   /** Bytes have left the engine for a reader. */

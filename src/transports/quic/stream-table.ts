@@ -43,6 +43,9 @@ export interface StreamTableOwner {
 const fewStreams = 64;
 const stopSweepMs = 50;
 
+/** What one connection gives to its readers before others have their turn. */
+const bytesPerTurn = 256 * 1024;
+
 /** With more waiting readers than this it is cheaper to ask the engine which streams have something. */
 const fewReaders = 8;
 
@@ -73,6 +76,8 @@ export class StreamTable implements StreamHost {
   readonly #blocked = new BlockedStreams();
   #waitingReaders = new Set<ReceiveStream>();
   readonly #lateFins = new Map<SendStream, number>();
+  /** Bytes that were given to readers in this turn. */
+  #turnBytes = 0;
   #lastSweepMs = -Infinity;
   #sweepDueMs = Infinity;
   /** This end fails its streams by itself. */
@@ -109,6 +114,7 @@ export class StreamTable implements StreamHost {
 
   /** Datagrams have been taken in (`heard`), or time has passed. */
   process(heard: boolean): void {
+    this.#turnBytes = 0;
     this.#readStreams();
     this.#blocked.retry();
     if (heard || this.nowMs >= this.#sweepDueMs) this.#sweepStopped();
@@ -208,11 +214,17 @@ export class StreamTable implements StreamHost {
     this.#connection.armTimer();
   }
 
+  get isTurnOver(): boolean {
+    return this.#turnBytes >= bytesPerTurn;
+  }
+
   readLater(stream: ReceiveStream): void {
     this.#waitingReaders.add(stream);
+    if (this.isTurnOver) this.#connection.processSoon();
   }
 
   delivered(bytes: number): void {
+    this.#turnBytes += bytes;
     this.#budget.delivered(bytes);
   }
 
