@@ -68,6 +68,8 @@ function suite(chromiumPath: string): void {
   beforeEach(async () => {
     asked = [];
     coordinator = new Coordinator({
+      // A tab that is gone cannot be told from one whose network is: it is not waited for long.
+      limits: { resumeWindowMs: 500 },
       authenticate: (request) => {
         asked.push(request);
         return { id: request.requestedId };
