@@ -34,8 +34,9 @@ export interface ClientLimits extends Omit<ChannelLimits, "streamsPerChannel"> {
   resumeWindowMs: number;
   /**
    * How much of what was sent is kept until the far end confirms it, so that it can be sent again on another connection, in
-   * bytes: of one stream, and of all of this Client. Default 32 MiB and 64 MiB. A stream of which more is unconfirmed goes on as
-   * usual; but it ends with `connection-lost` should the connection be lost just then.
+   * bytes: of one stream, which waits when it has so much under way, and of all of this Client. Default 32 MiB and 64 MiB. When
+   * all have so much, they go on as usual; but one of which something is not kept ends with `connection-lost` should the
+   * connection be lost just then.
    */
   keptPerStream: number;
   keptInAll: number;
@@ -105,7 +106,7 @@ export interface CoordinatorLimits extends ChannelLimits {
   resumeWindowMs: number;
   /**
    * Of what this Coordinator's own program sends on its channels, how much is kept until it is confirmed, so that it can be sent
-   * again when a Client comes back, in bytes: of one stream, and in all. Default 32 MiB and 64 MiB.
+   * again when a Client comes back, in bytes: of one stream, and in all. Default 32 MiB and 64 MiB. See {@link ClientLimits}.
    */
   keptPerStream: number;
   keptInAll: number;
@@ -125,7 +126,7 @@ const resumeDefaults = {
 };
 
 /** Limits that may be 0. */
-const optional: ReadonlySet<string> = new Set(Object.keys(resumeDefaults));
+const optional: ReadonlySet<string> = new Set(["resumeWindowMs", "keptInAll"]);
 
 /** The limits of a Client, with defaults. @throws ConecError `invalid-argument` */
 export function clientLimits(limits: Partial<ClientLimits> = {}): ClientLimits {

@@ -29,7 +29,7 @@ export class MessageOutlet {
   readonly #sent: SentMessages<Chunk>;
   readonly #onBroken: (thrown: unknown) => void;
   #writer: ByteWriter | undefined;
-  /** Resolves what waits for another writer. */
+  /** Resolves what waits for another writer, or for room to keep what is sent. */
   #changed: (() => void) | undefined;
   #change: Promise<void> | undefined;
   #state: "open" | "closing" | "over" = "open";
@@ -60,15 +60,16 @@ export class MessageOutlet {
     return this.#writer !== undefined && this.#writing > 0;
   }
 
-  /** Whether the transport has room. */
+  /** Whether there is room, in the transport and to keep what is sent. */
   get ready(): boolean {
-    return this.#writer !== undefined && (this.#writer.desiredSize ?? 0) > 0;
+    return this.#writer !== undefined && (this.#writer.desiredSize ?? 0) > 0 && !this.#sent.isFull;
   }
 
-  /** Resolves when the transport has room; also when the stream ends. */
+  /** Resolves when there is room; also when the stream ends. */
   async room(): Promise<void> {
     while (this.#state === "open" && !this.ready) {
-      await (this.#writer === undefined ? this.#nextWriter() : this.#writer.ready.catch(() => this.#nextWriter()));
+      const writer = this.#sent.isFull ? undefined : this.#writer;
+      await (writer === undefined ? this.#nextChange() : writer.ready.catch(() => this.#nextChange()));
     }
   }
 
@@ -89,7 +90,10 @@ export class MessageOutlet {
 
   /** The other end has so many messages. False if that cannot be. */
   confirm(count: number): boolean {
-    return this.#sent.confirm(count);
+    const { isFull } = this.#sent;
+    const possible = this.#sent.confirm(count);
+    if (isFull && !this.#sent.isFull) this.#changed?.();
+    return possible;
   }
 
   /**
@@ -155,7 +159,7 @@ export class MessageOutlet {
     else closeOrReset(writer, reason);
   }
 
-  #nextWriter(): Promise<void> {
+  #nextChange(): Promise<void> {
     this.#change ??= new Promise<void>((resolve) => (this.#changed = resolve)).then(() => {
       this.#change = this.#changed = undefined;
     });
@@ -173,4 +177,4 @@ function recycle({ bytes, borrowed, writing, dropped }: Chunk): void {
   if (borrowed && dropped && writing === 0) giveBack(bytes);
 }
 
-const none = new Retention(0, 0);
+const none = new Retention(Infinity, 0);

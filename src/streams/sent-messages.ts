@@ -9,7 +9,10 @@ export interface SentChunk {
   readonly ends: boolean;
 }
 
-/** How much may be kept of what was sent: of one stream, and of all that share this. */
+/**
+ * How much is kept of what was sent: of one stream, which waits when it has so much, and of all that share this: beyond that
+ * the oldest of a stream is forgotten.
+ */
 export class Retention {
   readonly bytesPerStream: number;
   readonly bytes: number;
@@ -23,8 +26,7 @@ export class Retention {
 
 /**
  * What was sent on a stream and not confirmed by the other end: it is sent again from there, should the connection be
- * lost on the way. Bounded: beyond that the oldest is forgotten, and until the other end has confirmed it, the stream cannot
- * be resumed.
+ * lost on the way. Once something had to be forgotten, the stream cannot be resumed until the other end has confirmed that.
  */
 export class SentMessages<Chunk extends SentChunk = SentChunk> {
   readonly #retention: Retention;
@@ -54,13 +56,17 @@ export class SentMessages<Chunk extends SentChunk = SentChunk> {
     return this.#confirmed;
   }
 
+  /** Whether the next message had better wait until some are confirmed. */
+  get isFull(): boolean {
+    return this.#bytes > 0 && this.#bytes >= this.#retention.bytesPerStream;
+  }
+
   append(chunk: Chunk): void {
     this.#next += chunk.messages;
     this.#bytes += chunk.bytes.length;
     this.#retention.kept += chunk.bytes.length;
     this.#chunks.push(chunk);
-    const { bytesPerStream, bytes } = this.#retention;
-    while (this.#bytes > bytesPerStream || (this.#bytes > 0 && this.#retention.kept > bytes)) this.#drop();
+    while (this.#bytes > 0 && this.#retention.kept > this.#retention.bytes) this.#drop();
   }
 
   /** The other end has so many messages. False if that cannot be. */

@@ -1,5 +1,6 @@
 import type { Channel, Client, ConecError, MessageReadable } from "../../src/index.ts";
 import type { webtransport } from "../../src/transports/webtransport/index.ts";
+import type { receiveAll, sendAll } from "../conformance/load.ts";
 import type { serveBridge } from "./bridge-page.ts";
 import type { soak, SoakResult } from "./soak-page.ts";
 
@@ -9,6 +10,8 @@ declare global {
     Client: typeof Client;
     ConecError: typeof ConecError;
     webtransport: typeof webtransport;
+    receiveAll: typeof receiveAll;
+    sendAll: typeof sendAll;
     serveBridge: typeof serveBridge;
     soak: typeof soak;
   };
@@ -19,6 +22,7 @@ declare global {
     channel: Channel;
     stalled: ReadableStream<Uint8Array>;
     streams: ReadableStreamDefaultReader<MessageReadable>;
+    states: Client["state"][];
     received: number;
     accepted: number;
     stop: boolean;

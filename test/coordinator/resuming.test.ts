@@ -234,8 +234,25 @@ test("after the Coordinator was started anew, everyone is back, and knows what w
   await coordinator.close();
 });
 
-test("a stream of which more is unconfirmed than is kept ends; the others go on", async () => {
+test("a stream waits when as much of it is unconfirmed as is kept", async () => {
   const all = await open({}, { limits: { keptPerStream: 100_000 } });
+  const writer = (await all.a.createUnidirectionalStream()).getWriter();
+  const stalled = await next(all.b.incomingUnidirectionalStreams);
+  let written = 0;
+  const writing = (async () => {
+    for (; written < 100; written += 1) await writer.write(message(written, 10_000));
+  })();
+  do await turns();
+  while (written < 10);
+  expect(written).toBeLessThan(20);
+  let received = 0;
+  for await (const _ of stalled) if ((received += 1) === 100) break;
+  await writing;
+  await all.close();
+});
+
+test("a stream of which more is unconfirmed than is kept ends; the others go on", async () => {
+  const all = await open({}, { limits: { keptInAll: 100_000 } });
   const [a, b] = [all.a, all.b];
   const large = (await a.createUnidirectionalStream()).getWriter();
   const small = (await a.createUnidirectionalStream()).getWriter();

@@ -21,7 +21,7 @@ function frames(lengths: number[], first = 0): Uint8Array {
 }
 
 describe("SentMessages", () => {
-  const create = (bytesPerStream = 1000, retention = new Retention(bytesPerStream, 10_000)) => {
+  const create = (retention = new Retention(1000, 10_000)) => {
     const dropped: number[] = [];
     const sent = new SentMessages(retention, ({ bytes }) => dropped.push(bytes.length));
     return { sent, dropped, retention };
@@ -63,7 +63,7 @@ describe("SentMessages", () => {
   });
 
   test("of too much the oldest is forgotten; confirmed, the stream can be resumed again", () => {
-    const { sent } = create(25);
+    const { sent } = create(new Retention(1000, 25));
     for (let i = 0; i < 4; i += 1) sent.append({ bytes: frames([9]), messages: 1, ends: false });
     expect(sent.from(1)).toBeUndefined();
     expect(sent.from(2)!.chunks.length).toBe(2);
@@ -71,9 +71,19 @@ describe("SentMessages", () => {
     expect(sent.from(2)!.chunks.length).toBe(2);
   });
 
+  test("is full with so much of one stream, until some is confirmed", () => {
+    const { sent } = create(new Retention(20, 1000));
+    sent.append({ bytes: frames([9]), messages: 1, ends: false });
+    expect(sent.isFull).toBe(false);
+    sent.append({ bytes: frames([9]), messages: 1, ends: false });
+    expect(sent.isFull).toBe(true);
+    sent.confirm(1);
+    expect(sent.isFull).toBe(false);
+  });
+
   test("all streams together keep no more than they may", () => {
     const retention = new Retention(1000, 100);
-    const [first, second] = [create(0, retention), create(0, retention)];
+    const [first, second] = [create(retention), create(retention)];
     for (let i = 0; i < 20; i += 1) {
       (i % 2 === 0 ? first : second).sent.append({ bytes: frames([9]), messages: 1, ends: false });
       expect(retention.kept).toBeLessThanOrEqual(100);
