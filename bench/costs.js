@@ -1,0 +1,3 @@
+export async function measureCosts(/** @type {{publish: boolean}} */ _options) {
+  return 0;
+}
