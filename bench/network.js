@@ -18,6 +18,7 @@ import { sleep } from "./workloads/clock.js";
 const A_HOST = "10.77.0.1";
 const RELAY_HOST = "10.77.0.2";
 const PREFIX_BITS = 30;
+const SUBNET = "10.77.0.0/30";
 const MTU = 1500;
 /** So that nothing is lost but by intent. */
 const QUEUE_PACKETS = 10_000;
@@ -72,34 +73,42 @@ export async function createPath({ delayMs, loss }, congestionControl) {
   if (missing !== undefined) throw new Error(missing);
   // A namespace lives as long as a process is in it.
   const holder = spawn("unshare", ["--net", "sleep", "1000000"]);
-  const pid = String(holder.pid);
-  for (let waited = 0; readlinkSync(`/proc/${pid}/ns/net`) === readlinkSync("/proc/self/ns/net"); waited++) {
-    if (waited === 500) throw new Error("unshare --net does not work here");
-    await sleep(10);
-  }
-  const enter = ["nsenter", `--net=/proc/${pid}/ns/net`];
   const shim = fork(fileURLToPath(new URL("./packet-path.js", import.meta.url)), [String(delayMs), String(loss)]);
-  await once(shim, "message");
-  run("ip", "link", "set", "bench-a", "netns", pid);
-  for (const [device, host, at] of /** @type {const} */ ([
-    ["bench-r", RELAY_HOST, []],
-    ["bench-a", A_HOST, enter],
-  ])) {
-    run(...at, "ip", "address", "add", `${host}/${PREFIX_BITS}`, "dev", device);
-    run(...at, "sysctl", "-q", "-w", `net.ipv4.tcp_congestion_control=${congestionControl}`);
-    run(...at, "ip", "link", "set", device, "mtu", `${MTU}`, "txqueuelen", `${QUEUE_PACKETS}`, "up");
-  }
-  return {
-    relayHost: RELAY_HOST,
-    enter,
-    cpuSeconds: () => secondsOf(shim.pid),
-    async close() {
-      const ended = [shim, holder].map((child) => once(child, "exit"));
-      shim.kill("SIGKILL");
-      holder.kill("SIGKILL");
-      await Promise.all(ended);
-    },
+  const close = async () => {
+    const alive = [shim, holder].filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
+    const ended = alive.map((child) => once(child, "exit"));
+    for (const child of alive) child.kill("SIGKILL");
+    await Promise.all(ended);
   };
+  try {
+    const pid = String(holder.pid);
+    for (let waited = 0; readlinkSync(`/proc/${pid}/ns/net`) === readlinkSync("/proc/self/ns/net"); waited++) {
+      if (waited === 500) throw new Error("unshare --net does not work here");
+      await sleep(10);
+    }
+    const [ready] = await Promise.race([once(shim, "message"), once(shim, "exit")]);
+    if (ready !== "ready") throw new Error("The process that delays and drops packets did not start");
+    const enter = ["nsenter", `--net=/proc/${pid}/ns/net`];
+    run("ip", "link", "set", "bench-a", "netns", pid);
+    setUp([], "bench-r", RELAY_HOST, congestionControl);
+    setUp(enter, "bench-a", A_HOST, congestionControl);
+    return { relayHost: RELAY_HOST, enter, cpuSeconds: () => secondsOf(shim.pid), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/**
+ * @param {string[]} at What enters the namespace of the device.
+ * @param {string} device
+ * @param {string} host
+ * @param {string} congestionControl
+ */
+function setUp(at, device, host, congestionControl) {
+  run(...at, "ip", "address", "add", `${host}/${PREFIX_BITS}`, "dev", device, "noprefixroute");
+  run(...at, "ip", "link", "set", device, "mtu", `${MTU}`, "txqueuelen", `${QUEUE_PACKETS}`, "up");
+  run(...at, "ip", "route", "add", SUBNET, "dev", device, "src", host, "congctl", congestionControl);
 }
 
 /** @param {...string} words */
