@@ -56,7 +56,7 @@ const workloadNames = choose(
   Object.keys(workloads),
   options.quick ? QUICK_WORKLOADS : undefined,
 );
-const quickRows = rows.filter(({ packages }) => packages === undefined && options.quick).map(({ name }) => name);
+const quickRows = rows.filter(({ packages, whenNamed = packages !== undefined }) => !whenNamed).map(({ name }) => name);
 const rowNames = choose(
   "--peers",
   options.peers,

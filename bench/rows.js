@@ -9,6 +9,7 @@
  * @property {import("./peers.js").RowOptions} options
  * @property {string[]} workloads
  * @property {string[]} [quick] Only these with --quick.
+ * @property {boolean} [whenNamed] With --quick only if --peers names it.
  * @property {string[]} [packages] Of bench/peers/package.json, to be installed.
  * @property {string} [program] To be installed by hand.
  * @property {boolean} [isolated] Runs only where nothing leads out of the network: it would call on servers of its makers.
@@ -99,6 +100,7 @@ export const rows = [
     kind: "conec",
     about: "a new channel for each link: A asks the Coordinator's program, which introduces A and B once more",
     options: { channels: true },
+    whenNamed: true,
     workloads: ["W4", "W5"],
     wholeMessages: true,
   },
@@ -108,6 +110,7 @@ export const rows = [
     kind: "conec",
     about: "over WebSocket, the transport for networks without UDP",
     options: { websocket: true },
+    whenNamed: true,
     workloads: [...BASIC, "W8", "W9", "stalled"],
     wholeMessages: true,
   },
@@ -125,6 +128,7 @@ export const rows = [
     kind: "alternative",
     about: "Node's http2, a stream each link, windows of 4 MiB; W2 packed by hand",
     options: {},
+    whenNamed: true,
     workloads: [...BASIC, "W5", "W7", ...PATHS, "stalled"],
   },
   {
@@ -216,7 +220,7 @@ export const rows = [
   {
     name: "binding-classes",
     file: "binding-classes.js",
-    kind: "limit",
+    kind: "alternative",
     about: "@matrixai/quic's own QUICClient, QUICServer, QUICStream; gets less work, being slow",
     options: {},
     workloads: BASIC,
@@ -229,6 +233,7 @@ export const rows = [
     kind: "limit",
     about: "the floor: node:dgram, 1350-byte datagrams, no encryption, no repair; a window by hand, W2 packed by hand",
     options: { maxDatagramBytes: 1350 },
+    whenNamed: true,
     workloads: ["W1", "W2", "W3"],
   },
   {
@@ -237,6 +242,7 @@ export const rows = [
     kind: "limit",
     about: "the same with 16000-byte datagrams",
     options: { maxDatagramBytes: 16000 },
+    whenNamed: true,
     workloads: ["W1", "W2"],
   },
 ];
