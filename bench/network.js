@@ -71,8 +71,8 @@ export function pathMissing() {
 export async function createPath({ delayMs, loss }, congestionControl) {
   const missing = pathMissing();
   if (missing !== undefined) throw new Error(missing);
-  // A namespace lives as long as a process is in it.
-  const holder = spawn("unshare", ["--net", "sleep", "1000000"]);
+  // A namespace lives as long as a process is in it: this one until its input ends, so not longer than the bench.
+  const holder = spawn("unshare", ["--net", "cat"]);
   const shim = fork(fileURLToPath(new URL("./packet-path.js", import.meta.url)), [String(delayMs), String(loss)]);
   const close = async () => {
     const alive = [shim, holder].filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);

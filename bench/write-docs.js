@@ -148,7 +148,10 @@ function conditions({ date, versions, machine, load, rows: ofRows, rounds }) {
 function absences({ skipped = [], failures = [] }) {
   return [
     ...skipped.map((/** @type {any} */ { row, reason }) => `Without \`${row}\`: ${reason}.`),
-    ...failures.map((/** @type {any} */ { row, error }) => `\`${row}\` failed: ${error}.`),
+    ...[...new Set(failures.map((/** @type {any} */ { row }) => row))].map((row) => {
+      const own = failures.filter((/** @type {any} */ failure) => failure.row === row);
+      return `\`${row}\` failed ${own.length === 1 ? "once" : `${own.length} times`}: ${own[0].error}.`;
+    }),
   ];
 }
 
