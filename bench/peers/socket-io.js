@@ -2,15 +2,16 @@
  * socket.io over WebSocket and TLS. A link is the number in front of each message; the relay emits what it gets to the
  * other end of the pair (in W6 to a room).
  *
- * socket.io has no backpressure, and no way to stop reading. Where much is sent, A asks for an acknowledgement with each
- * sixteenth message and waits while four are missing; the relay hands the acknowledgement through. What comes while a link
+ * socket.io has no backpressure, and no way to stop reading. Where much is sent, A asks for an acknowledgement now and then
+ * and waits while four are missing; the relay hands the acknowledgement through. What comes while a link
  * is paused waits here, unacknowledged: as much work as a program would have.
  */
 
 import https from "node:https";
 import { load } from "./packages/load.js";
 
-const ACKNOWLEDGE_EVERY = 16;
+/** Whichever comes first. */
+const ACKNOWLEDGE = { messages: 256, bytes: 256 << 10 };
 const MISSING_AT_MOST = 4;
 const MAX_MESSAGE_BYTES = 1 << 20;
 
@@ -101,14 +102,16 @@ class NumberedLink {
 
   /** @param {() => Uint8Array | undefined} next */
   async sendAll(next) {
-    let sent = 0;
+    let unmarked = { messages: 0, bytes: 0 };
     let missing = 0;
     let onAcknowledged = () => {};
     for (let message = next(); message !== undefined; message = next()) {
-      if (++sent % ACKNOWLEDGE_EVERY !== 0) {
+      unmarked = { messages: unmarked.messages + 1, bytes: unmarked.bytes + message.length };
+      if (unmarked.messages < ACKNOWLEDGE.messages && unmarked.bytes < ACKNOWLEDGE.bytes) {
         this.send(message);
         continue;
       }
+      unmarked = { messages: 0, bytes: 0 };
       missing++;
       this.#socket.emit("m", this.#number, message, () => {
         missing--;
