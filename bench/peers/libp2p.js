@@ -143,7 +143,7 @@ async function makeNode({ transports = [], ...options }) {
   return createLibp2p({
     transports: [tcp(), ...transports],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    streamMuxers: [yamux({ maxInboundStreams: 10_000, maxOutboundStreams: 10_000 })],
     connectionManager: {
       maxConnections: 10_000,
       inboundConnectionThreshold: 10_000,
