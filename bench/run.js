@@ -155,7 +155,11 @@ class Role {
 
   async kill() {
     this.#child.kill("SIGKILL");
-    if (this.workerPid !== undefined) process.kill(this.workerPid, "SIGKILL");
     await this.#exited;
+    try {
+      if (this.workerPid !== undefined) process.kill(this.workerPid, "SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
   }
 }
