@@ -73,9 +73,10 @@ function chartOf(kind, workload, result) {
     note: row === BASELINE || ratios[BASELINE] === undefined ? "" : `${formatNumber(ratios[BASELINE])} × ws`,
   }));
   const where = kind.startsWith("mtu1500") ? ", MTU 1500" : "";
+  const [name, ...details] = result.title.split(": ");
   return barChart({
-    title: `${workload} ${result.title}${where}`,
-    unit: `${result.unit}, ${result.better} is better`,
+    title: `${workload} ${name}${where}`,
+    unit: [...details, `${result.unit}, ${result.better} is better`].join("; "),
     bars,
     baseline,
     most: baseline * MOST_TIMES_BASELINE || Infinity,
@@ -104,7 +105,7 @@ function targetTable() {
     formatNumber(measured),
     met ? "met" : "**not met**",
   ]);
-  return markdownTable([["run", "target", "measured", ""], ...lines]);
+  return markdownTable([["run", "target", "measured", ""], ...lines], "---");
 }
 
 /** @param {Result} result */

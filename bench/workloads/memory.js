@@ -7,7 +7,7 @@ const quickLinks = { warmup: 100, counted: 200 };
 
 /** @type {import("../workloads.js").Workload} */
 export const memory = {
-  title: "memory of the relay for an idle Client and an idle link, which carried one message",
+  title: "memory: of the relay, for an idle Client and an idle link, which carried one message",
   unit: "KB a Client",
   better: "lower",
   amounts: { normal: { warmup: 100, counted: 400 }, quick: { warmup: 20, counted: 50 } },
