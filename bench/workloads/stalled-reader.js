@@ -45,7 +45,6 @@ export const stalledReader = {
   receive(end, { warmup }, { wholeMessages, tell, onTold }) {
     let links = 0;
     return new Promise((resolve, reject) => {
-      const fail = (/** @type {unknown} */ error) => reject(error);
       end.onLink((link) => {
         const check = new BulkCheck(wholeMessages);
         if (links++ === 0) {
@@ -55,8 +54,7 @@ export const stalledReader = {
           });
           return;
         }
-        const { pause, resume } = link;
-        if (pause === undefined || resume === undefined) return fail(new Error("This peer's links cannot be paused"));
+        if (link.pause === undefined) return reject(new Error("This peer's links cannot be paused"));
         let expected = Infinity;
         let received = 0;
         let isPaused = false;
@@ -68,7 +66,7 @@ export const stalledReader = {
         onTold((value) => {
           if (isPaused) {
             isPaused = false;
-            resume.call(link);
+            link.resume?.();
           } else {
             expected = value;
             finish();
@@ -78,7 +76,7 @@ export const stalledReader = {
           check.take(piece);
           if (received === 0) {
             isPaused = true;
-            pause.call(link);
+            link.pause?.();
             tell(0);
           }
           if (isPaused) received += piece.length; // what was on its way to the listener already
