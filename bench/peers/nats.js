@@ -16,6 +16,8 @@ import { load } from "./packages/load.js";
 
 /** Published between two flushes; two may be under way. */
 const FLUSH_BYTES = 1 << 20;
+const READY = "Server is ready";
+const LOG_CHARACTERS = 1 << 16;
 
 /** @type {import("../peers.js").Peer} */
 export const peer = {
@@ -30,18 +32,26 @@ export const peer = {
     });
     process.once("exit", () => server.kill("SIGKILL"));
     let log = "";
-    for await (const text of server.stderr.setEncoding("utf8")) {
-      log += text;
-      if (log.includes("Server is ready")) break;
-    }
+    await new Promise((resolve) => {
+      // It is read to its end: a server that cannot write its log is ended by that.
+      server.stderr.setEncoding("utf8").on("data", (text) => {
+        if (log.length < LOG_CHARACTERS) log += text;
+        if (log.includes(READY)) resolve(undefined);
+      });
+      server.once("exit", resolve);
+    });
     rmSync(folder, { recursive: true });
-    if (!log.includes("Server is ready")) throw new Error(`nats-server did not start: ${log}`);
+    if (!log.includes(READY)) throw new Error(`nats-server did not start: ${log}`);
     return { port, pid: /** @type {number} */ (server.pid) };
   },
 
   async connect({ role, pair, host, port, certificate, fanOut }) {
     const { connect } = await load("@nats-io/transport-node");
     const connection = await connect({ servers: `${host}:${port}`, tls: { ca: certificate.cert }, reconnect: false });
+    // The server cuts off whoever does not keep up: messages are lost, and the run with them.
+    void connection.closed().then((/** @type {Error | undefined} */ error) => {
+      throw error ?? new Error("nats-server closed the connection, as it does with a slow reader");
+    });
     /** @type {Map<string, SubjectLink>} */
     const links = new Map();
     /** @type {(link: SubjectLink) => void} */
