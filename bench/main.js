@@ -1,23 +1,24 @@
 /**
  * The benchmark: conec and its alternatives on the same work. See README.md beside this file.
  *
- *   npm run bench -- [--quick] [--only W1,W2] [--peers ws,tls] [--runs N]
- *   npm run bench -- --browser [--quick] [--peers ws] [--runs N]     tabs at one or both ends, W1 only
+ *   npm run bench -- [--quick] [--only W1,W2] [--peers ws,tls] [--runs N] [--mtu1500] [--node current] [--resume] [--publish]
+ *   npm run bench -- --browser [--quick] [--peers ws] [--runs N] [--publish]   tabs at one or both ends, W1 only
+ *   npm run bench -- --costs [--publish]                                       importing, starting, bundle sizes
  */
 
-import { writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import os from "node:os";
 import { parseArgs } from "node:util";
 import { makeCertificate } from "./certificate.js";
-import { describeMachine, describeVersions } from "./machine.js";
-import { rows } from "./peers.js";
-import { BASELINE, formatNumber, formatTables, formatTargets, judgeTargets, summarize } from "./report.js";
+import { Journal, keep, publish } from "./journal.js";
+import { busySeconds, describeMachine, describeVersions } from "./machine.js";
+import { hosts } from "./network.js";
+import { formatNumber, formatTables, formatTargets, judgeTargets, summarize } from "./report.js";
+import { rows } from "./rows.js";
 import { killAll, run } from "./run.js";
+import { isOnCurrentNode, prepare, useCurrentNode } from "./setup.js";
 import { workloads } from "./workloads.js";
 
-const NORMAL_RUNS = 5;
-const QUICK_RUNS = 1;
-const RESULTS_FILE = fileURLToPath(new URL("./results.json", import.meta.url));
+const QUICK_WORKLOADS = ["W1", "W2", "W3", "W4"];
 
 const { values: options } = parseArgs({
   options: {
@@ -25,96 +26,149 @@ const { values: options } = parseArgs({
     only: { type: "string" },
     peers: { type: "string" },
     runs: { type: "string" },
+    mtu1500: { type: "boolean", default: false },
+    node: { type: "string" },
+    resume: { type: "boolean", default: false },
+    publish: { type: "boolean", default: false },
     browser: { type: "boolean", default: false },
+    costs: { type: "boolean", default: false },
   },
 });
-if (options.browser) {
-  process.once("SIGINT", () => interrupt(130));
-  const { runInBrowser } = await import("./browser/run-in-browser.js");
-  process.exit(await runInBrowser({ quick: options.quick, peers: options.peers?.split(","), runs: options.runs }));
+if (![undefined, "current"].includes(options.node)) exitWith(2, "--node knows only `current`");
+if (options.publish && (options.quick || options.peers !== undefined || options.runs !== undefined)) {
+  exitWith(2, "--publish is for whole runs: without --quick, --peers and --runs");
 }
-const workloadNames = choose("--only", options.only, Object.keys(workloads));
-const allRowNames = rows.map(({ name }) => name);
-const rowNames = choose("--peers", options.peers, allRowNames);
-const roundCount = Number(options.runs ?? (options.quick ? QUICK_RUNS : NORMAL_RUNS));
-if (!Number.isInteger(roundCount) || roundCount < 1) exitWith(2, `--runs wants a whole number, not ${options.runs}`);
-
+if (options.node === "current" && !isOnCurrentNode) exitWith(2, useCurrentNode());
 process.on("SIGINT", () => interrupt(130));
 process.on("SIGTERM", () => interrupt(143));
+if (options.browser) {
+  const { runInBrowser } = await import("./browser/run-in-browser.js");
+  process.exit(await runInBrowser({ ...options, peers: options.peers?.split(",") }));
+}
+if (options.costs) {
+  const { measureCosts } = await import("./costs.js");
+  process.exit(await measureCosts(options));
+}
+
+const workloadNames = choose(
+  "--only",
+  options.only,
+  Object.keys(workloads),
+  options.quick ? QUICK_WORKLOADS : undefined,
+);
+const quickRows = rows.filter(({ packages, whenNamed = packages !== undefined }) => !whenNamed).map(({ name }) => name);
+const rowNames = choose(
+  "--peers",
+  options.peers,
+  rows.map(({ name }) => name),
+  options.quick ? quickRows : undefined,
+);
+if (options.runs !== undefined && !/^[1-9]\d*$/.test(options.runs)) {
+  exitWith(2, `--runs wants a whole number, not ${options.runs}`);
+}
+const chosen = rows.filter(({ name }) => rowNames.includes(name));
+const missing = await prepare(chosen, workloadNames, options.mtu1500).catch((error) => exitWith(2, error.message));
 
 const startedMs = Date.now();
+const kind = `${options.mtu1500 ? "mtu1500" : "loopback"}${isOnCurrentNode ? "-current-node" : ""}`;
 const machine = describeMachine();
 const versions = describeVersions();
-const certificate = makeCertificate();
+const certificate = makeCertificate(hosts);
+const name = options.quick ? `${kind}-quick` : kind;
+const journal = new Journal(name, versions, options.resume);
 console.log(listEntries(versions));
 console.log(listEntries(machine));
+for (const [name, reason] of [...Object.entries(missing.rows), ...Object.entries(missing.workloads)]) {
+  console.log(`Without ${name}: ${reason}`);
+}
 
-/** @type {import("./report.js").Run[]} */
-const runs = [];
-for (const workload of workloadNames) {
-  for (let round = 1; round <= roundCount; round++) {
-    const chosen = rows.filter((row) => rowNames.includes(row.name) && workloadsOf(row).includes(workload));
-    // There and back, so that a machine that slows down favours nobody.
-    for (const row of round % 2 === 1 ? chosen : chosen.reverse()) {
-      const what = `${workload} round ${round} of ${roundCount}: ${row.name}`;
-      progress(`${what} …`);
-      try {
-        const figures = await run(row, workload, amountOf(workload, row.name), certificate);
-        runs.push({ round, workload, row: row.name, figures });
-        progress(`${what} ${formatNumber(figures.value)} ${workloads[workload]?.unit}`, true);
-      } catch (error) {
-        const [message] = (error instanceof Error ? error.message : String(error)).split("\n"); // no stack, no paths
-        runs.push({ round, workload, row: row.name, error: message ?? "" });
-        progress(`${what} FAILED: ${message}`, true);
-      }
-    }
+const plan = planRuns();
+const todo = plan.filter(({ workload, round, row }) => !journal.has(workload, round, row.name));
+for (const [done, { workload, round, row }] of todo.entries()) {
+  const what = `${done + 1} of ${todo.length}: ${workload} round ${round} ${row.name}`;
+  progress(`${what} …`);
+  const before = { ms: Date.now(), busy: busySeconds(), own: ownSeconds() };
+  const about = { round, workload, row: row.name };
+  try {
+    const { figures, cpuSeconds } = await run(row, workload, amountOf(workload, row.name), certificate);
+    const elapsed = (Date.now() - before.ms) / 1000;
+    const others = (busySeconds() - before.busy - (ownSeconds() - before.own) - cpuSeconds) / elapsed;
+    const load = { average: os.loadavg()[0] ?? 0, othersCores: Math.max(0, others) };
+    journal.add({ ...about, figures, load });
+    progress(`${what}: ${formatNumber(figures.value)} ${workloads[workload]?.unit}`, true);
+  } catch (error) {
+    const [message] = (error instanceof Error ? error.message : String(error)).split("\n"); // no stack, no paths
+    journal.add({ ...about, error: message ?? "" });
+    progress(`${what} FAILED: ${message}`, true);
   }
 }
 
-const summaries = summarize(runs);
-const judged = judgeTargets(summaries);
-const failures = runs.filter(({ error }) => error !== undefined);
+const summaries = summarize(journal.runs);
+const judged = judgeTargets(kind, summaries);
+const failures = journal.runs.filter(({ error }) => error !== undefined);
 const tookSeconds = Math.round((Date.now() - startedMs) / 1000);
 
 console.log(`\n${formatTables(summaries, amountOf)}\n`);
-console.log(`Ratios are medians of the ratios within a round; ${roundCount} round(s), ${tookSeconds} s in all.`);
+console.log(`Ratios are medians of the ratios within a round. ${tookSeconds} s in all.`);
 if (judged.length > 0) console.log(`\nTargets\n${formatTargets(judged)}`);
 for (const { workload, round, row, error } of failures) console.error(`\n${workload} round ${round} ${row}: ${error}`);
 
-writeFileSync(
-  RESULTS_FILE,
-  JSON.stringify(
-    {
-      date: new Date(startedMs).toISOString(),
-      tookSeconds,
-      quick: options.quick,
-      rounds: roundCount,
-      baseline: BASELINE,
-      versions,
-      machine,
-      workloads: Object.fromEntries(
-        Object.entries(summaries).map(([name, ofRows]) => {
-          const workload = workloads[name];
-          const amounts = Object.fromEntries(ofRows.map(({ row }) => [row, amountOf(name, row)]));
-          return [
-            name,
-            { title: workload?.title, unit: workload?.unit, better: workload?.better, amounts, rows: ofRows },
-          ];
-        }),
-      ),
-      targets: judged,
-      failures,
-    },
-    undefined,
-    2,
-  ) + "\n",
-);
-console.log(`\nWritten to ${RESULTS_FILE}`);
+const result = Object.fromEntries(Object.entries(summaries).map(([name, ofRows]) => [name, describe(name, ofRows)]));
+// What fails with others is published as such; conec has to be right first.
+const ownFailures = failures.filter(({ row }) => rows.find((each) => each.name === row)?.kind === "conec");
+const isPublished = options.publish && ownFailures.length === 0;
+console.log(`\nWritten to ${isPublished ? publish(kind, result) : keep(name, { kind, workloads: result })}`);
+if (options.publish && !isPublished) console.log("Not published, as conec failed: --resume tries that again");
 process.exitCode = failures.length > 0 ? 1 : 0;
 
-/** @param {import("./peers.js").Row} row */
-function workloadsOf({ workloads: always = Object.keys(workloads), quickWorkloads = always }) {
-  return options.quick ? quickWorkloads : always;
+/** In the order in which they are made. */
+function planRuns() {
+  return workloadNames
+    .filter((workload) => missing.workloads[workload] === undefined)
+    .flatMap((workload) => {
+      const rounds = Number(options.runs ?? (options.quick ? 1 : workloads[workload]?.rounds));
+      return Array.from({ length: rounds }, (_, i) => i + 1).flatMap((round) => {
+        const ofRound = chosen.filter(
+          (row) => missing.rows[row.name] === undefined && workloadsOf(row).includes(workload),
+        );
+        // There and back, so that a machine that slows down favours nobody.
+        return (round % 2 === 1 ? ofRound : ofRound.reverse()).map((row) => ({ workload, round, row }));
+      });
+    });
+}
+
+/**
+ * What is kept of a workload.
+ * @param {string} name
+ * @param {import("./report.js").Summary[]} ofRows
+ */
+function describe(name, ofRows) {
+  const { title, unit, better, columns } = /** @type {import("./workloads.js").Workload} */ (workloads[name]);
+  const loads = journal.runs.filter(({ workload }) => workload === name).flatMap(({ load }) => load ?? []);
+  const most = (/** @type {"average" | "othersCores"} */ which) => Math.max(...loads.map((load) => load[which]));
+  return {
+    title,
+    unit,
+    better,
+    columns,
+    date: new Date(startedMs).toISOString(),
+    quick: options.quick,
+    versions,
+    machine,
+    /** loadAverage has the bench's own processes in it, othersCores not. */
+    load: { mostLoadAverage: most("average"), mostOthersCores: most("othersCores") },
+    amounts: Object.fromEntries(ofRows.map(({ row }) => [row, amountOf(name, row)])),
+    rows: ofRows,
+    skipped: Object.entries(missing.rows)
+      .filter(([row]) => chosen.find((each) => each.name === row)?.workloads.includes(name))
+      .map(([row, reason]) => ({ row, reason })),
+    failures: failures.filter(({ workload }) => workload === name),
+  };
+}
+
+/** @param {import("./rows.js").Row} row */
+function workloadsOf({ workloads: always, quick = always }) {
+  return options.quick ? quick : always;
 }
 
 /**
@@ -127,6 +181,12 @@ function amountOf(workloadName, rowName) {
   const usual = options.quick ? amounts.quick : amounts.normal;
   const slow = rows.find(({ name }) => name === rowName)?.slow === true;
   return (slow ? amounts.slow : undefined) ?? usual;
+}
+
+/** Processor seconds of this process. */
+function ownSeconds() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 /**
@@ -143,9 +203,10 @@ function progress(text, done = false) {
  * @param {string} option
  * @param {string | undefined} given A list with commas.
  * @param {string[]} all
+ * @param {string[]} [usual] Where nothing is given; else all.
  */
-function choose(option, given, all) {
-  if (given === undefined) return all;
+function choose(option, given, all, usual = all) {
+  if (given === undefined) return usual;
   const chosen = given.split(",").map((name) => name.trim());
   const unknown = chosen.find((name) => !all.includes(name));
   if (unknown !== undefined) exitWith(2, `${option} knows no ${unknown}; it knows ${all.join(", ")}`);

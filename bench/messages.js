@@ -1,5 +1,7 @@
 /** The messages that are sent, and the checks of what arrives: the same work for every peer. */
 
+import { nowMs } from "./workloads/clock.js";
+
 export const BULK_BYTES = 65536;
 export const SMALL_BYTES = 64;
 
@@ -84,6 +86,45 @@ export class SmallCheck {
         throw new Error(`Message ${index} is wrong in word ${word}: lost, repeated, out of order or damaged`);
       }
     }
+  }
+}
+
+/**
+ * Small messages that say when they were made, for latencies: index, time (two words), then words as in the others.
+ * @returns {(flow: number) => Uint8Array} The next of that flow; flows are counted for themselves.
+ */
+export function timedMessages() {
+  /** @type {number[]} */
+  const counts = [];
+  return (flow) => {
+    const index = counts[flow] ?? 0;
+    counts[flow] = index + 1;
+    const message = Buffer.allocUnsafe(SMALL_BYTES);
+    message.writeInt32LE(index, 0);
+    message.writeDoubleLE(nowMs(), 4);
+    for (let word = 3; word < SMALL_WORDS; word++) message.writeInt32LE(smallWord(index, word), word * 4);
+    return message;
+  };
+}
+
+/** Checks every byte of the timed messages of one flow. */
+export class TimedCheck {
+  count = 0;
+
+  /**
+   * @param {Uint8Array} message
+   * @returns {number} When it was made.
+   */
+  take(message) {
+    const index = this.count++;
+    if (message.length !== SMALL_BYTES) throw new Error(`Message ${index} has ${message.length} bytes`);
+    for (let word = 0; word < SMALL_WORDS; word += word === 0 ? 3 : 1) {
+      const expected = word === 0 ? index : smallWord(index, word);
+      if (readWord(message, word * 4) !== expected) {
+        throw new Error(`Message ${index} is wrong in word ${word}: lost, repeated, out of order or damaged`);
+      }
+    }
+    return new DataView(message.buffer, message.byteOffset, message.length).getFloat64(4, true);
   }
 }
 

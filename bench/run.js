@@ -1,13 +1,16 @@
 /** One run: one row of the table at one workload, in three processes of its own. */
 
 import { fork } from "node:child_process";
+import { createPath } from "./network.js";
 import { workloads } from "./workloads.js";
 
 /** @typedef {import("node:child_process").ChildProcess} ChildProcess */
 /** @typedef {import("./workloads.js").Amount} Amount */
 
-const RUN_TIMEOUT_MS = 120_000;
+const RUN_TIMEOUT_MS = 180_000;
+const READY_TIMEOUT_MS = 30_000;
 const ROLE_FILE = new URL("./role.js", import.meta.url);
+const LOOPBACK = "127.0.0.1";
 
 /** Every child that lives. @type {Set<ChildProcess>} */
 const children = new Set();
@@ -19,18 +22,19 @@ export function killAll() {
 
 /**
  * What an end of a run is: a process, or something with its manners, such as a page.
- * @typedef {Pick<Role, "onTell" | "send" | "next" | "kill"> & { name: string }} End
+ * @typedef {Pick<Role, "onMessage" | "workerPid" | "send" | "next" | "kill"> & { name: string }} End
  * @typedef {(name: "a" | "b", fail: (error: Error) => void) => End | Promise<End>} StartEnd
  */
 
 /**
- * @param {import("./peers.js").Row} row
+ * @param {import("./rows.js").Row} row
  * @param {string} workloadName
  * @param {Amount} amount
  * @param {import("./peers.js").Certificate} certificate
  * @param {{ a?: StartEnd | undefined, b?: StartEnd | undefined }} [ends] Default: processes.
- * @returns {Promise<import("./workloads.js").Figures & { cpuA: number, cpuR: number, cpuB: number }>} The workload's
- *   figures and CPU seconds of the whole run, warm-up included. Rejects if a process failed or a check did.
+ * @returns {Promise<{ figures: import("./workloads.js").Figures & { cpuA: number, cpuR: number, cpuB: number }, cpuSeconds: number }>}
+ *   The workload's figures, and CPU seconds of the run from its start signal, warm-up included; `cpuSeconds` has all that
+ *   its processes took. Rejects if a process failed or a check did.
  */
 export async function run(row, workloadName, amount, certificate, ends = {}) {
   const workload = workloads[workloadName];
@@ -41,50 +45,72 @@ export async function run(row, workloadName, amount, certificate, ends = {}) {
   /** @type {Promise<never>} */
   const failed = new Promise((_resolve, reject) => (fail = reject));
   failed.catch(() => {});
-  const timer = setTimeout(() => fail(new Error(`No result within ${RUN_TIMEOUT_MS / 1000} s`)), RUN_TIMEOUT_MS);
+  const limit = (/** @type {string} */ what, /** @type {number} */ ms) =>
+    setTimeout(() => fail(new Error(`${what} within ${ms / 1000} s`)), ms);
+  let timer = limit("Not connected", READY_TIMEOUT_MS);
 
-  /** @type {End[]} */
-  const all = [];
-  /** @param {End} role */
-  const started = (role) => {
-    all.push(role);
-    return role;
-  };
-  /** @param {End} role @param {number} port */
-  const start = (role, port) => {
-    role.send({ type: "start", role: role.name, row: row.name, workload: workloadName, amount, port, certificate });
+  /** @type {Partial<Record<"r" | "a" | "b", End>>} */
+  const all = {};
+  const path = workload.path && (await createPath(workload.path, row.options.bbr ? "bbr" : "cubic"));
+  const host = path?.relayHost ?? LOOPBACK;
+  /** @param {End} role @param {number} port @param {string} id */
+  const start = (role, port, id) => {
+    const what = { role: role.name, row: row.name, workload: workloadName, amount };
+    role.send({ type: "start", ...what, host, port, id, certificate });
     return role.next("ready");
   };
+  const answer = async (/** @type {End} */ asking, /** @type {string} */ question) => {
+    const names = question === "use of r" ? /** @type {const} */ (["r"]) : /** @type {const} */ (["a", "r", "b"]);
+    const uses = names.map(async (name) => {
+      const role = /** @type {End} */ (all[name]);
+      role.send({ type: "use" });
+      return [name, (await role.next("use")).use];
+    });
+    asking.send({ type: "answer", answer: Object.fromEntries(await Promise.all(uses)) });
+  };
 
-  const startProcess = (/** @type {"a" | "b"} */ name) => new Role(name, fail);
+  const startProcess = (/** @type {"a" | "b"} */ name) => new Role(name, fail, name === "a" ? path?.enter : undefined);
   const steps = async () => {
-    const r = started(new Role("r", fail));
-    const b = started(await (ends.b ?? startProcess)("b", fail));
-    const a = started(await (ends.a ?? startProcess)("a", fail));
-    a.onTell = (value) => b.send({ type: "told", value });
-    b.onTell = (value) => a.send({ type: "told", value });
-    const { port } = await start(r, 0);
-    await Promise.all([start(b, port), start(a, port)]);
+    const r = (all.r = new Role("r", fail));
+    const b = (all.b = await (ends.b ?? startProcess)("b", fail));
+    const a = (all.a = await (ends.a ?? startProcess)("a", fail));
+    for (const [from, to] of /** @type {const} */ ([
+      [a, b],
+      [b, a],
+    ])) {
+      from.onMessage = (message) => {
+        if (message.type === "tell") to.send({ type: "told", value: message.value });
+        else if (message.type === "ask") answer(from, message.question).catch(fail);
+      };
+    }
+    const { port, id, pid } = await start(r, 0, "");
+    r.workerPid = pid;
+    await Promise.all([start(b, port, id), start(a, port, id)]);
+    clearTimeout(timer);
+    timer = limit("No result", RUN_TIMEOUT_MS);
     for (const role of [r, b, a]) role.send({ type: "go" });
     const [sent, received] = await Promise.all([a.next("result"), b.next("result")]);
-    for (const role of all) role.send({ type: "finish" });
-    const [cpuA, cpuR, cpuB] = await Promise.all(
-      [a, r, b].map(async (role) => (await role.next("finished")).cpuSeconds),
-    );
-    return { ...workload.figures(sent.result, received.result, amount), cpuA, cpuR, cpuB };
+    for (const role of [r, b, a]) role.send({ type: "finish" });
+    const finished = await Promise.all([a, r, b].map((role) => role.next("finished")));
+    const [cpuA, cpuR, cpuB] = finished.map(({ cpuSeconds }) => cpuSeconds);
+    const cpuSeconds = finished.reduce((sum, { allCpuSeconds }) => sum + (allCpuSeconds ?? 0), path?.cpuSeconds() ?? 0);
+    return { figures: { ...workload.figures(sent.result, received.result, amount), cpuA, cpuR, cpuB }, cpuSeconds };
   };
   try {
     return await Promise.race([steps(), failed]);
   } finally {
     clearTimeout(timer);
-    await Promise.all(all.map((role) => role.kill()));
+    await Promise.all(Object.values(all).map((role) => role.kill()));
+    await path?.close();
   }
 }
 
 /** A child process and the messages that are awaited from it. */
 class Role {
-  /** @type {(value: number) => void} */
-  onTell = () => {};
+  /** What is neither awaited nor a failure. @type {(message: any) => void} */
+  onMessage = () => {};
+  /** A process of its own that it has started. @type {number | undefined} */
+  workerPid;
   #child;
   #exited;
   /** @type {Map<string, (message: any) => void>} */
@@ -93,10 +119,12 @@ class Role {
   /**
    * @param {"r" | "a" | "b"} name
    * @param {(error: Error) => void} fail
+   * @param {string[]} [enter] A command in front of Node's, which brings the process to its place in the network.
    */
-  constructor(name, fail) {
+  constructor(name, fail, enter = []) {
     this.name = name;
-    const child = fork(ROLE_FILE, { serialization: "advanced" });
+    const [execPath, ...execArgv] = [...enter, process.execPath];
+    const child = fork(ROLE_FILE, { serialization: "advanced", execPath, execArgv });
     this.#child = child;
     children.add(child);
     this.#exited = new Promise((resolve) => {
@@ -108,8 +136,7 @@ class Role {
     });
     child.on("message", (/** @type {any} */ message) => {
       if (message.type === "failed") fail(new Error(`Process ${name.toUpperCase()}: ${message.message}`));
-      else if (message.type === "tell") this.onTell(message.value);
-      else this.#awaited.get(message.type)?.(message);
+      else (this.#awaited.get(message.type) ?? this.onMessage)(message);
     });
   }
 
@@ -129,5 +156,10 @@ class Role {
   async kill() {
     this.#child.kill("SIGKILL");
     await this.#exited;
+    try {
+      if (this.workerPid !== undefined) process.kill(this.workerPid, "SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
   }
 }

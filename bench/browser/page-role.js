@@ -27,16 +27,24 @@ async function run({ role, file, workload: name, amount, port, hash }) {
   /** @type {{ connect: (options: { role: "a" | "b", port: number, hash: Uint8Array<ArrayBuffer> }) => Promise<any> }} */
   const peer = await import(`./peers/${file}`);
   const end = await peer.connect({ role, port, hash: Uint8Array.from(hash) });
-  /** Nothing is told while W1 runs. @type {import("../workloads.js").Other} */
-  const other = { tell: () => {}, onTold: () => {} };
+  const notInPages = () => Promise.reject(new Error("Only W1 runs in pages"));
+  /** @type {import("../workloads.js").Context} */
+  const context = {
+    tell: () => {},
+    onTold: () => {},
+    connect: notInPages,
+    relayUse: notInPages,
+    residentBytes: notInPages,
+    wholeMessages: true,
+  };
   if (role === "b") {
-    const received = workload.receive(end, amount, other, true);
+    const received = workload.receive(end, amount, context);
     page.report({ type: "ready" });
     page.report({ type: "result", result: await received });
   } else {
     const go = new Promise((resolve) => (onGo = () => resolve(undefined)));
     page.report({ type: "ready" });
     await go;
-    page.report({ type: "result", result: await workload.send(end, amount, other) });
+    page.report({ type: "result", result: await workload.send(end, amount, context) });
   }
 }

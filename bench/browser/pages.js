@@ -60,8 +60,10 @@ function contentOf(path) {
 
 /** A page with the manners of a Role of run.js. */
 class PageRole {
-  /** @type {(value: number) => void} */
-  onTell = () => {};
+  /** @type {(message: any) => void} */
+  onMessage = () => {};
+  /** @type {number | undefined} */
+  workerPid;
   #page;
   #file;
   /** @type {Map<string, (message: any) => void>} */

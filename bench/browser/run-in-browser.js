@@ -2,24 +2,23 @@
  * `npm run bench -- --browser`: W1 with tabs of one Chromium at one or both ends, conec beside a WebSocket relay, in turn.
  * The relay is a process as in the other runs. Browser and relay share the machine's cores.
  */
-import { writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import os from "node:os";
 import { makeCertificate } from "../certificate.js";
+import { keep, publish } from "../journal.js";
 import { describeMachine, describeVersions } from "../machine.js";
-import { rows } from "../peers.js";
+import { hosts } from "../network.js";
 import { formatNumber } from "../report.js";
+import { rows } from "../rows.js";
 import { run } from "../run.js";
-import { quantile } from "../workloads.js";
+import { mebibytes } from "../workloads/bulk.js";
+import { quantile } from "../workloads/quantile.js";
 import { startBrowser } from "./pages.js";
-
-const RESULTS_FILE = fileURLToPath(new URL("../browser-results.json", import.meta.url));
-const MESSAGES_PER_MIB = 16;
 
 /** The WebSocket relay, conec as it is, and conec with the datagrams of an ordinary link. */
 const BASELINE = "ws";
 const rowNames = [BASELINE, "conec", "conec-1350"];
-/** At least this many times the baseline, with 1350-byte datagrams. */
-const TARGET = { row: "conec-1350", atLeast: 0.5 };
+/** At least this many times the baseline. */
+const TARGET = { row: "conec", atLeast: 1 };
 
 /** @type {{ name: string, a: "page" | "process", b: "page" | "process" }[]} */
 const directions = [
@@ -29,16 +28,18 @@ const directions = [
 ];
 
 /**
- * @param {{ quick: boolean, peers: string[] | undefined, runs: string | undefined }} options
+ * @param {{ quick: boolean, publish: boolean, peers?: string[] | undefined, runs?: string | undefined }} options
  * @returns {Promise<number>} The exit code.
  */
-export async function runInBrowser({ quick, peers = rowNames, runs }) {
+export async function runInBrowser({ quick, publish: isPublic, peers = rowNames, runs }) {
   const rounds = Number(runs ?? (quick ? 1 : 3));
   const amount = quick ? mebibytes(4, 16) : mebibytes(16, 96);
-  const certificate = makeCertificate();
+  const certificate = makeCertificate(hosts);
   const browser = await startBrowser();
   /** @type {{ direction: string, row: string, round: number, value: number }[]} */
   const figures = [];
+  /** @type {number[]} */
+  const loads = [];
   let failed = 0;
   try {
     for (const direction of directions) {
@@ -53,8 +54,9 @@ export async function runInBrowser({ quick, peers = rowNames, runs }) {
             b: direction.b === "page" ? page : undefined,
           };
           try {
-            const { value } = await run(row, "W1", amount, certificate, ends);
+            const { value } = (await run(row, "W1", amount, certificate, ends)).figures;
             figures.push({ direction: direction.name, row: row.name, round, value });
+            loads.push(os.loadavg()[0] ?? 0);
             console.log(`${what} ${formatNumber(value)} MB/s`);
           } catch (error) {
             failed += 1;
@@ -74,11 +76,23 @@ export async function runInBrowser({ quick, peers = rowNames, runs }) {
       `${direction.padEnd(14)}${row.padEnd(12)}${ratio.toFixed(2).padStart(7)}${formatNumber(median).padStart(7)}${missed}`,
     );
   }
-  const about = { date: new Date().toISOString(), quick, rounds, amount, chromium: browser.version };
-  const versions = describeVersions();
-  const result = { ...about, versions, machine: describeMachine(), target: TARGET, table, runs: figures };
-  writeFileSync(RESULTS_FILE, `${JSON.stringify(result, undefined, 2)}\n`);
-  console.log(`\nWritten to ${RESULTS_FILE}`);
+  const result = {
+    title: "bulk with tabs of one Chromium",
+    unit: "MB/s",
+    date: new Date().toISOString(),
+    quick,
+    rounds,
+    amount,
+    versions: { ...describeVersions(), chromium: browser.version },
+    machine: describeMachine(),
+    load: { mostLoadAverage: Math.max(...loads) },
+    target: TARGET,
+    table,
+    runs: figures,
+  };
+  const workloads = { W1: result };
+  const where = isPublic && failed === 0 ? publish("browser", workloads) : keep("browser", { workloads });
+  console.log(`\nWritten to ${where}`);
   return failed > 0 ? 1 : 0;
 }
 
@@ -95,9 +109,4 @@ function summarize(figures) {
       return own.length === 0 ? [] : [{ direction, row, ratio: quantile(ratios, 0.5), median: quantile(values, 0.5) }];
     }),
   );
-}
-
-/** @param {number} warmup @param {number} counted @returns {import("../workloads.js").Amount} */
-function mebibytes(warmup, counted) {
-  return { warmup: warmup * MESSAGES_PER_MIB, counted: counted * MESSAGES_PER_MIB };
 }

@@ -111,8 +111,11 @@ function isDone(error) {
   return error instanceof Error && error.message === "Done";
 }
 
-/** @returns {Promise<{ socket: dgram.Socket, port: number }>} */
-export async function bind() {
+/**
+ * @param {string} localHost
+ * @returns {Promise<{ socket: dgram.Socket, port: number }>}
+ */
+export async function bind(localHost) {
   /**
    * Hosts are addresses here: a look-up that answers at once spares one turn of the microtask queue a packet.
    * @param {string} host
@@ -121,13 +124,16 @@ export async function bind() {
    */
   const lookup = (host, _options, callback) => callback(null, host, 4);
   const socket = dgram.createSocket({ type: "udp4", lookup: /** @type {any} */ (lookup) });
-  await new Promise((resolve) => socket.bind(0, "127.0.0.1", () => resolve(undefined)));
+  await new Promise((resolve) => socket.bind(0, localHost, () => resolve(undefined)));
   socket.setRecvBufferSize(SOCKET_BUFFER_BYTES);
   socket.setSendBufferSize(SOCKET_BUFFER_BYTES);
   return { socket, port: socket.address().port };
 }
 
-/** @param {number} port */
+/**
+ * What the binding is told of an address: the port tells connections apart here.
+ * @param {number} port
+ */
 export function address(port) {
   return { host: "127.0.0.1", port };
 }

@@ -12,19 +12,18 @@
 
 import { randomBytes } from "node:crypto";
 import quiche from "@matrixai/quic/native/quiche.js";
-import { deframer, LENGTH_BYTES } from "../framing.js";
+import { BATCH_BYTES, deframer, frame, inBatches } from "../framing.js";
 import { address, bind, Endpoint, makeConfig, readStream, writeStream } from "./bare-loop-quic.js";
 
 /** @typedef {import("@matrixai/quic/native/types.js").Connection} Connection */
 
 const CONNECTION_ID_BYTES = 20;
-const BATCH_BYTES = 65536;
 const EMPTY = new Uint8Array(0);
 
 /** @type {import("../peers.js").Peer} */
 export const peer = {
-  async relay({ certificate, options }) {
-    const { socket, port } = await bind();
+  async relay({ certificate, host, options }) {
+    const { socket, port } = await bind(host);
     const config = makeConfig(options, certificate);
     /** @type {Map<number, Endpoint>} By the port of the other side. */
     const endpoints = new Map();
@@ -37,12 +36,12 @@ export const peer = {
       for (const endpoint of endpoints.values()) endpoint.flush();
     });
 
-    socket.on("message", (datagram, { port: remotePort }) => {
+    socket.on("message", (datagram, { port: remotePort, address: host }) => {
       let endpoint = endpoints.get(remotePort);
       if (endpoint === undefined) {
         const [local, remote] = [address(port), address(remotePort)];
         const connection = quiche.Connection.accept(randomBytes(CONNECTION_ID_BYTES), null, local, remote, config);
-        const send = (/** @type {Buffer} */ packet) => socket.send(packet, 0, packet.length, remotePort, "127.0.0.1");
+        const send = (/** @type {Buffer} */ packet) => socket.send(packet, 0, packet.length, remotePort, host);
         endpoint = new Endpoint(connection, local, remote, send, turn);
         endpoints.set(remotePort, endpoint);
       }
@@ -51,10 +50,10 @@ export const peer = {
     return { port };
   },
 
-  async connect({ port: remotePort, bulk, options }) {
-    const { socket, port } = await bind();
+  async connect({ host, port: remotePort, bulk, options }) {
+    const { socket, port } = await bind("0.0.0.0");
     const [local, remote] = [address(port), address(remotePort)];
-    await new Promise((resolve) => socket.connect(remotePort, "127.0.0.1", () => resolve(undefined)));
+    await new Promise((resolve) => socket.connect(remotePort, host, () => resolve(undefined)));
     const connection = quiche.Connection.connect(
       "localhost",
       randomBytes(CONNECTION_ID_BYTES),
@@ -74,7 +73,7 @@ export const peer = {
 
     /** @param {number} id */
     const addLink = (id) => {
-      const link = new StreamLink(connection, id, bulk, () => endpoint.flush());
+      const link = new StreamLink(connection, id, bulk, { flush: () => endpoint.flush(), turn });
       links.set(id, link);
       return link;
     };
@@ -83,7 +82,9 @@ export const peer = {
       for (const id of connection.readable()) {
         let link = links.get(id);
         if (link === undefined) onLink((link = addLink(id)));
-        for (let read = readStream(connection, id, input); read !== null; read = readStream(connection, id, input)) {
+        while (!link.isPaused) {
+          const read = readStream(connection, id, input);
+          if (read === null) break;
           if (read[0] > 0) link.receive(input.subarray(0, read[0]));
           if (read[1]) break;
         }
@@ -110,10 +111,12 @@ export const peer = {
 
 /** A stream at A or B: a Link. */
 class StreamLink {
+  isPaused = false;
   #connection;
   #id;
   #bulk;
   #flush;
+  #turn;
   /** @type {(piece: Buffer) => void} */
   #listener = () => {};
   /** Left over from a write that the stream took in part. @type {Uint8Array} */
@@ -128,18 +131,19 @@ class StreamLink {
    * @param {Connection} connection
    * @param {number} id
    * @param {boolean} bulk
-   * @param {() => void} flush
+   * @param {{ flush: () => void, turn: () => void }} endpoint
    */
-  constructor(connection, id, bulk, flush) {
+  constructor(connection, id, bulk, { flush, turn }) {
     this.#connection = connection;
     this.#id = id;
     this.#bulk = bulk;
     this.#flush = flush;
+    this.#turn = turn;
   }
 
   /** @param {Uint8Array} message */
   send(message) {
-    this.#rest = pack([message], LENGTH_BYTES + message.length);
+    this.#rest = Buffer.concat([this.#rest, frame(message)]);
     this.write();
     this.#flush();
   }
@@ -148,7 +152,7 @@ class StreamLink {
   sendAll(next) {
     return /** @type {Promise<void>} */ (
       new Promise((resolve) => {
-        this.#next = next;
+        this.#next = this.#bulk ? next : inBatches(next);
         this.#onSentAll = resolve;
         this.write();
         this.#flush();
@@ -171,6 +175,15 @@ class StreamLink {
     this.send(EMPTY);
   }
 
+  pause() {
+    this.isPaused = true;
+  }
+
+  resume() {
+    this.isPaused = false;
+    this.#turn();
+  }
+
   /** @param {Buffer} piece */
   receive(piece) {
     this.#listener(piece);
@@ -187,18 +200,7 @@ class StreamLink {
 
   #takeBatch() {
     if (this.#next === undefined) return false;
-    if (this.#bulk) {
-      this.#rest = this.#next() ?? EMPTY;
-    } else {
-      const messages = [];
-      let size = 0;
-      for (let message = this.#next(); message !== undefined; message = this.#next()) {
-        messages.push(message);
-        size += LENGTH_BYTES + message.length;
-        if (size >= BATCH_BYTES) break;
-      }
-      this.#rest = pack(messages, size);
-    }
+    this.#rest = this.#next() ?? EMPTY;
     if (this.#rest.length > 0) return true;
     this.#next = undefined;
     this.#onSentAll();
@@ -232,21 +234,6 @@ function forward(from, to) {
       if (read[1]) break;
     }
   }
-}
-
-/**
- * @param {Uint8Array[]} messages
- * @param {number} size Of all of them with their lengths.
- */
-function pack(messages, size) {
-  const batch = Buffer.allocUnsafe(size);
-  let at = 0;
-  for (const message of messages) {
-    batch.writeUInt32LE(message.length, at);
-    batch.set(message, at + LENGTH_BYTES);
-    at += LENGTH_BYTES + message.length;
-  }
-  return batch;
 }
 
 /**

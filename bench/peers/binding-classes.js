@@ -22,7 +22,7 @@ const config = {
 
 /** @type {import("../peers.js").Peer} */
 export const peer = {
-  async relay({ certificate }) {
+  async relay({ certificate, host }) {
     const server = new QUICServer({
       crypto: makeServerCrypto(),
       config: { ...config, key: certificate.key, cert: certificate.cert },
@@ -46,15 +46,15 @@ export const peer = {
         void joined.readable.pipeTo(stream.writable);
       });
     });
-    await server.start({ host: "127.0.0.1", port: 0 });
+    await server.start({ host, port: 0 });
     return { port: server.port };
   },
 
-  async connect({ port, bulk }) {
+  async connect({ host, port, bulk }) {
     const client = await QUICClient.createQUICClient({
-      host: "127.0.0.1",
+      host,
       port,
-      localHost: "127.0.0.1",
+      localHost: host,
       crypto: { ops: { randomBytes: async (data) => void webcrypto.getRandomValues(new Uint8Array(data)) } },
       config,
       logger,

@@ -1,71 +1,73 @@
 /**
  * Plain TLS through a relay that pipes. A link is a pair of connections, A–R and R–B; for each one that A opens, the
- * relay asks B over its first connection to dial one too. Every connection starts with a hello: kind and link id.
+ * relay asks B over its first connection to dial one too. A has a first connection as well. Every connection starts with a hello: kind, pair and link.
  * Flow control is the sockets' own.
  */
 
 import tls from "node:tls";
-import { deframer, frame } from "../framing.js";
+import { byteLink } from "./byte-link.js";
 
-const HELLO_BYTES = 5;
+const HELLO_BYTES = 9;
 const CONTROL = 0;
 const LINK_A = 1;
 const LINK_B = 2;
+const IDLE = 3;
 
 /** @type {import("../peers.js").Peer} */
 export const peer = {
-  async relay({ certificate }) {
-    /** @type {Map<number, tls.TLSSocket>} Links of A for which B has not dialled yet. */
+  async relay({ certificate, host }) {
+    /** Links of A for which B has not dialled yet, by what their hello says behind the kind. @type {Map<string, tls.TLSSocket>} */
     const waiting = new Map();
-    /** @type {tls.TLSSocket | undefined} */
-    let control;
+    /** By pair. @type {Map<number, tls.TLSSocket>} */
+    const controls = new Map();
 
     const server = tls.createServer({ cert: certificate.cert, key: certificate.key, noDelay: true }, async (socket) => {
       socket.on("error", () => socket.destroy());
       const hello = await readHello(socket);
       const kind = hello[0];
-      const id = hello.readUInt32LE(1);
+      const pair = hello.readUInt32LE(1);
+      const name = hello.toString("hex", 1);
       if (kind === CONTROL) {
-        control = socket;
+        controls.set(pair, socket);
       } else if (kind === LINK_A) {
-        waiting.set(id, socket);
-        control?.write(makeHello(LINK_B, id));
-      } else {
-        const other = /** @type {tls.TLSSocket} */ (waiting.get(id));
-        waiting.delete(id);
+        waiting.set(name, socket);
+        controls.get(pair)?.write(makeHello(LINK_B, pair, hello.readUInt32LE(5)));
+      } else if (kind === LINK_B) {
+        const other = /** @type {tls.TLSSocket} */ (waiting.get(name));
+        waiting.delete(name);
         other.pipe(socket).pipe(other);
       }
     });
-    await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
+    await new Promise((resolve) => server.listen(0, host, () => resolve(undefined)));
     return { port: /** @type {import("node:net").AddressInfo} */ (server.address()).port };
   },
 
-  async connect({ role, port, certificate, bulk }) {
+  async connect({ role, pair, host, port, certificate, bulk }) {
     /** @type {(link: import("../peers.js").Link) => void} */
     let onLink = () => {};
     /** @param {Buffer} hello */
     const dial = (hello) => {
-      const socket = tls.connect({ host: "127.0.0.1", port, ca: certificate.cert });
+      const socket = tls.connect({ host, port, ca: certificate.cert });
       socket.setNoDelay(true);
       socket.write(hello);
       return socket;
     };
 
+    const control = dial(makeHello(role === "b" ? CONTROL : IDLE, pair, 0));
     if (role === "b") {
-      const control = dial(makeHello(CONTROL, 0));
       control.on("readable", () => {
         for (let hello = control.read(HELLO_BYTES); hello !== null; hello = control.read(HELLO_BYTES)) {
-          onLink(link(dial(hello), bulk));
+          onLink(byteLink(dial(hello), bulk));
         }
       });
-      await secured(control);
     }
+    await secured(control);
     let links = 0;
     return {
       async open() {
-        const socket = dial(makeHello(LINK_A, links++));
+        const socket = dial(makeHello(LINK_A, pair, links++));
         await secured(socket);
-        return link(socket, bulk);
+        return byteLink(socket, bulk);
       },
       onLink: (listener) => void (onLink = listener),
     };
@@ -73,33 +75,15 @@ export const peer = {
 };
 
 /**
- * @param {tls.TLSSocket} socket
- * @param {boolean} bulk
- * @returns {import("../peers.js").Link}
- */
-function link(socket, bulk) {
-  return {
-    send: (message) => void socket.write(frame(message)),
-    async sendAll(next) {
-      for (let message = next(); message !== undefined; message = next()) {
-        if (!socket.write(bulk ? message : frame(message))) {
-          await new Promise((resolve) => socket.once("drain", () => resolve(undefined)));
-        }
-      }
-    },
-    onMessage: (listener) => void socket.on("data", bulk ? listener : deframer(listener)),
-    close: () => socket.end(),
-  };
-}
-
-/**
  * @param {number} kind
- * @param {number} id
+ * @param {number} pair
+ * @param {number} link
  */
-function makeHello(kind, id) {
+function makeHello(kind, pair, link) {
   const hello = Buffer.alloc(HELLO_BYTES);
   hello.writeUInt8(kind, 0);
-  hello.writeUInt32LE(id, 1);
+  hello.writeUInt32LE(pair, 1);
+  hello.writeUInt32LE(link, 5);
   return hello;
 }
 

@@ -5,7 +5,7 @@ import { webtransport } from "conec/webtransport";
 /** @param {{ role: "a" | "b", port: number, hash: Uint8Array<ArrayBuffer> }} options */
 export async function connect({ role, port, hash }) {
   const transport = webtransport({ serverCertificateHashes: [{ algorithm: "sha-256", value: hash }] });
-  const client = await Client.connect(`https://127.0.0.1:${port}`, { transport, id: role });
+  const client = await Client.connect(`https://127.0.0.1:${port}`, { transport, id: `${role}0` });
   const channels = client.incomingChannels.getReader();
   const { value: channel } = await channels.read();
   if (channel === undefined) throw new Error("The Client ended before it was introduced");

@@ -15,7 +15,7 @@ export async function connect({ role, port }) {
     return socket;
   };
   if (role === "b") {
-    const control = dial("control");
+    const control = dial("control/b/0");
     // The package sends the id as bytes.
     control.addEventListener("message", ({ data }) => {
       onLink(link(dial(`b/${typeof data === "string" ? data : decode(data)}`)));
@@ -24,7 +24,7 @@ export async function connect({ role, port }) {
   }
   return {
     async open() {
-      const socket = dial("a/0");
+      const socket = dial("a/0/0");
       await opened(socket);
       return link(socket);
     },
