@@ -13,12 +13,12 @@ import type { UdpForwarder } from "../support/udp-forwarder.ts";
 import { inChromium } from "./in-chromium.ts";
 import { cert, hash, key, nodeTransport } from "./parties.ts";
 
-/** About 40 MB in messages of 0 to 200 KB. */
+/** About 25 MB in messages of 0 to 200 KB. */
 const load = { bytes: "mixed" } as const;
-const count = 8000;
+const count = 5000;
 
 /** After so long a blackout, both sides take the connection for lost. */
-const idleTimeoutMs = 1500;
+const idleTimeoutMs = 4000;
 
 inChromium("a page whose connection is lost", (pages) => {
   let coordinator: Coordinator;
