@@ -51,12 +51,12 @@ inChromium("a page whose connection is lost", (pages) => {
     const inPage = page.evaluate(sendAndReceive, { load, count });
     const sending = channel.createUnidirectionalStream().then((writable) => sendAll(writable, load, count));
     const receiving = next(channel.incomingUnidirectionalStreams).then((readable) => receiveAll(readable, load));
-    let over = false;
-    const all = Promise.all([inPage, receiving, sending]).finally(() => (over = true));
+    const all = Promise.all([inPage, receiving, sending]);
     all.catch(() => {});
     for (let time = 1; time <= times; time += 1) {
-      while (!over && (await channel.getStats()).messagesReceived < (time * count) / (times + 1)) await turn();
-      if (!over) await lose();
+      while ((await channel.getStats()).messagesReceived < (time * count) / (times + 1))
+        await Promise.race([turn(), all]);
+      await lose();
     }
     expect(await all).toEqual([count, count, undefined]);
     expect(await page.evaluate(() => tab.states)).toEqual(

@@ -239,11 +239,12 @@ test("a stream waits when as much of it is unconfirmed as is kept", async () => 
   const writer = (await all.a.createUnidirectionalStream()).getWriter();
   const stalled = await next(all.b.incomingUnidirectionalStreams);
   let written = 0;
-  const writing = (async () => {
-    for (; written < 100; written += 1) await writer.write(message(written, 10_000));
-  })();
-  do await turns();
-  while (written < 10);
+  const write = async (count: number): Promise<void> => {
+    for (; written < count; written += 1) await writer.write(message(written, 10_000));
+  };
+  await write(10);
+  const writing = write(100);
+  await turns();
   expect(written).toBeLessThan(20);
   let received = 0;
   for await (const _ of stalled) if ((received += 1) === 100) break;
