@@ -7,8 +7,7 @@ import type { Connection } from "../../src/core/transport.ts";
 import { listen, quic } from "../../src/transports/quic/index.ts";
 import type { QuicListener, QuicListenOptions } from "../../src/transports/quic/index.ts";
 import { createAuthority } from "../support/certificates.ts";
-import { forwardUdp } from "../support/udp-forwarder.ts";
-import type { UdpForwarder } from "../support/udp-forwarder.ts";
+import { UdpPath } from "../support/network/udp-path.js";
 import { RawHttp3Client, sessionRequest, statusOf } from "./http3-client.ts";
 
 const authority = createAuthority();
@@ -22,7 +21,7 @@ afterEach(async () => {
 
 interface Path {
   listener: QuicListener;
-  forwarder: UdpForwarder;
+  forwarder: UdpPath;
   client: Connection;
   far: Connection;
 }
@@ -38,7 +37,7 @@ async function connectedPath(options: Partial<QuicListenOptions> = {}): Promise<
 async function listeningPath(options: Partial<QuicListenOptions> = {}): Promise<Pick<Path, "listener" | "forwarder">> {
   const listener = await listen({ host: "127.0.0.1", ...server, ...options });
   cleanups.push(() => listener.close());
-  const forwarder = await forwardUdp(listener.address.port);
+  const forwarder = await UdpPath.open({ serverPort: listener.address.port });
   cleanups.push(() => forwarder.close());
   return { listener, forwarder };
 }
