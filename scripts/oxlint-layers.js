@@ -99,7 +99,7 @@ const layers = [
   {
     name: "test/support/network",
     files: /^test\/support\/network\//,
-    modules: /^test\/support\/network\//,
+    modules: /^test\/support\/(network\/|debian-packages\.js$)/,
     packages: /^$/,
     node: true,
   },
