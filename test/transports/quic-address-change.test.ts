@@ -160,11 +160,13 @@ describe("a NAT that forgets", () => {
   test.each(directions)("a transfer %s goes on after five rebindings", async (direction) => {
     const path = await connectedPath();
     const flow = await flowing(direction, path);
-    for (const host of ["127.0.0.1", "127.0.0.2", "127.0.0.1", "127.4.5.6", "127.0.0.1"]) {
+    for (const [before, host] of ["127.0.0.1", "127.0.0.2", "127.0.0.1", "127.4.5.6", "127.0.0.1"].entries()) {
       await flow.after(1_000_000);
+      await vi.waitFor(async () => expect((await path.listener.getStats()).addressChanges).toBe(before), 5000);
       await path.forwarder.rebind(host);
     }
     await flow.after(1_000_000);
+    await vi.waitFor(async () => expect((await path.listener.getStats()).addressChanges).toBe(5), 5000);
     await flow.stop();
     expect(await path.listener.getStats()).toMatchObject({ addressChanges: 5, connections: 1, accepted: 1 });
     // Two round trips and the loss of what was under way; far less than an idle timeout in any case.
