@@ -4,7 +4,7 @@ import type { Channel, MessageReadable, Transport } from "../../src/index.ts";
 import { shiftClock } from "./clock.ts";
 import { ReceiveFlow, SendFlow } from "./flow.ts";
 import type { FlowOptions, FlowState } from "./flow.ts";
-import { channelEnd, connectAgain, connectionEnd, seen } from "./outcome.ts";
+import { channelEnd, connectedAgain, connectionEnd, seen } from "./outcome.ts";
 import type { Seen } from "./outcome.ts";
 
 export interface JoinOptions {
@@ -13,6 +13,8 @@ export interface JoinOptions {
   hash: readonly number[];
   id: string;
   idleTimeoutMs: number;
+  /** Whether a Client whose connection is lost connects again and goes on. Default: it is closed. */
+  resume?: boolean;
   /** In Node only. Default 10 s. */
   connectTimeoutMs?: number;
   /** In Node only: where to try WebSocket, if QUIC does not get through. */
@@ -132,12 +134,12 @@ export class ClientParty {
     await writable.close();
   }
 
-  /** So many Clients at once, which stay connected: those that are lost dial again. */
+  /** So many Clients at once. */
   async joinAsCrowd(options: JoinOptions, count: number): Promise<void> {
     const dial = (number: number) => async () => await this.#dial({ ...options, id: `${options.id}-${number}` });
     this.#crowd = await Promise.all(Array.from({ length: count }, (_, number) => dialUntilItWorks(dial(number))));
-    const back = this.#crowd.map(async (client, number) => {
-      this.#crowd[number] = await connectAgain(client, dial(number));
+    const back = this.#crowd.map(async (client) => {
+      await connectedAgain(client);
       return Date.now();
     });
     this.#crowdIsBack = Promise.all(back);
@@ -169,7 +171,8 @@ export class ClientParty {
   }
 
   async #dial(options: JoinOptions): Promise<Client> {
-    return await Client.connect(options.url, { transport: this.#transportFor(options), id: options.id });
+    const { url, id, resume: reconnect = false } = options;
+    return await Client.connect(url, { transport: this.#transportFor(options), id, reconnect });
   }
 }
 

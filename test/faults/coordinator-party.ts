@@ -20,17 +20,27 @@ export interface ServeOptions {
   cert: string;
   key: string;
   idleTimeoutMs: number;
+  /** Whether Clients whose connection is lost are waited for. Default: they are gone. */
+  resume?: boolean;
 }
 
 export class CoordinatorParty {
-  readonly #coordinator = new Coordinator();
+  #coordinator!: Coordinator;
   #listener: QuicListener | undefined;
   readonly #links: Promise<Seen>[] = [];
   #reading: Promise<void> | undefined;
   readonly #loop = monitorEventLoopDelay({ resolution: 1 });
 
   /** Serves over QUIC. Returns the port. @throws ConecError */
-  async serve({ host = "127.0.0.1", port = 0, cert, key, idleTimeoutMs }: ServeOptions): Promise<number> {
+  async serve({
+    host = "127.0.0.1",
+    port = 0,
+    cert,
+    key,
+    idleTimeoutMs,
+    resume = false,
+  }: ServeOptions): Promise<number> {
+    this.#coordinator ??= new Coordinator({ limits: resume ? {} : { resumeWindowMs: 0 } });
     this.#listener = await listen({ host, port, cert, key, idleTimeoutMs });
     return this.#serve(this.#listener);
   }

@@ -1,6 +1,6 @@
 /**
  * How a program sees what comes of a fault. The rows speak of outcomes by the names here, so what changes in how conec tells
- * its programs of a loss (a Client that dials again by itself, streams that are resumed) changes here and nowhere else.
+ * its programs of a loss changes here and nowhere else.
  */
 import { ConecError } from "../../src/index.ts";
 import type { Channel, Client, ConecErrorCode, ConecErrorSource } from "../../src/index.ts";
@@ -35,20 +35,11 @@ export function channelEnd(channel: Channel): Promise<Seen> {
   return seen(channel.closed);
 }
 
-/**
- * What a program does to be connected for as long as it runs. Resolves when it is again, after the connection was lost.
- *
- * @param dial connects once
- */
-export async function connectAgain(client: Client, dial: () => Promise<Client>): Promise<Client> {
-  await connectionEnd(client);
-  for (;;) {
-    try {
-      return await dial();
-    } catch {
-      // Full jitter, as the field recommends.
-      const pauseMs = 1000 * Math.random();
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+/** Settles when a Client that connects again by itself has lost its connection and has one again. */
+export async function connectedAgain(client: Client): Promise<void> {
+  for (const state of ["reconnecting", "connected"] as const) {
+    while (client.state !== state) {
+      await new Promise((resolve) => client.addEventListener("statechange", resolve, { once: true }));
     }
   }
 }

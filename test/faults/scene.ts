@@ -13,6 +13,8 @@ import type { RemoteClient } from "./party-process.ts";
 export interface SceneOptions {
   /** Of the Coordinator and of Clients in Node. Default 15 s, as usual. */
   idleTimeoutMs?: number;
+  /** Whether Clients whose connection is lost connect again, and are waited for. Default: they are gone. */
+  resume?: boolean;
   /** What the path of alice does, both ways. Default: nothing. */
   alice?: Conditions;
   /** What the path of bob does. */
@@ -39,25 +41,26 @@ export class Scene {
   readonly port: number;
   readonly certificate: ServerCertificate;
   readonly idleTimeoutMs: number;
+  readonly resume: boolean;
   #memoryBefore = 0;
 
   static async open(startAlice: () => Promise<RemoteClient>, seed: number, options: SceneOptions = {}): Promise<Scene> {
-    const { idleTimeoutMs = 15_000 } = options;
+    const { idleTimeoutMs = 15_000, resume = false } = options;
     const certificate = authority.issue();
     const [coordinator, alice, bob] = await Promise.all([
       PartyProcess.coordinator(),
       startAlice(),
       PartyProcess.client(),
     ]);
-    const port = await coordinator.call("serve", { ...certificate, idleTimeoutMs });
+    const port = await coordinator.call("serve", { ...certificate, idleTimeoutMs, resume });
     const path = (conditions: Conditions | undefined, seed: number): Promise<UdpPath> =>
       UdpPath.open({ serverPort: port, seed, ...(conditions && { toServer: conditions, toClient: conditions }) });
     const paths = { alice: await path(options.alice, 2 * seed), bob: await path(options.bob, 2 * seed + 1) };
-    return new Scene({ coordinator, alice, bob, paths, port, certificate, idleTimeoutMs });
+    return new Scene({ coordinator, alice, bob, paths, port, certificate, idleTimeoutMs, resume });
   }
 
   private constructor(
-    parts: Pick<Scene, "coordinator" | "alice" | "bob" | "paths" | "port" | "certificate" | "idleTimeoutMs">,
+    parts: Pick<Scene, "coordinator" | "alice" | "bob" | "paths" | "port" | "certificate" | "idleTimeoutMs" | "resume">,
   ) {
     this.coordinator = parts.coordinator;
     this.alice = parts.alice;
@@ -66,13 +69,14 @@ export class Scene {
     this.port = parts.port;
     this.certificate = parts.certificate;
     this.idleTimeoutMs = parts.idleTimeoutMs;
+    this.resume = parts.resume;
   }
 
   /** How a Client joins: by a path, or straight to a port. */
   joinOptions(id: string, by: UdpPath | number): JoinOptions {
     const port = typeof by === "number" ? by : by.port;
-    const { hash } = this.certificate;
-    return { url: `https://127.0.0.1:${port}`, hash: [...hash], id, idleTimeoutMs: this.idleTimeoutMs };
+    const { certificate, idleTimeoutMs, resume } = this;
+    return { url: `https://127.0.0.1:${port}`, hash: [...certificate.hash], id, idleTimeoutMs, resume };
   }
 
   /** Alice and bob join, and get a channel with each other. */
@@ -146,8 +150,8 @@ export class Scene {
   /** Another Coordinator in its place: the same port, certificate and key. */
   async restartCoordinator(): Promise<void> {
     this.coordinator = await PartyProcess.coordinator();
-    const { port, certificate, idleTimeoutMs } = this;
-    await this.coordinator.call("serve", { port, ...certificate, idleTimeoutMs });
+    const { port, certificate, idleTimeoutMs, resume } = this;
+    await this.coordinator.call("serve", { port, ...certificate, idleTimeoutMs, resume });
   }
 
   async close(): Promise<void> {

@@ -14,7 +14,7 @@ export const crowdRows: readonly Row[] = [
     outcome: "all back within 60 s, the 99th percentile of its event loop's delays under 200 ms",
     kinds: inNode,
     async run(stage) {
-      const scene = await stage.open();
+      const scene = await stage.open({ resume: true });
       const each = stage.pick(50, 500);
       const crowds = [await PartyProcess.client(), await PartyProcess.client()];
       for (const crowd of crowds) stage.closeLater(() => crowd.kill());

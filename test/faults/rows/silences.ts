@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import { connectionGone, peerGone } from "../outcome.ts";
 import { everywhere, inNode, lossLimitMs, pause, timed } from "../row.ts";
 import type { Row, Stage } from "../row.ts";
-import type { Scene } from "../scene.ts";
+import type { Scene, SceneOptions } from "../scene.ts";
 import { goesOnOrIsLost } from "./goes-on-or-is-lost.ts";
 
 /** In short everything is so much shorter. */
@@ -54,6 +54,22 @@ export const silenceRows: readonly Row[] = [
   survivedRow(12, "while streams flow"),
   survivedRow(12, "while nothing is said"),
   {
+    fault: "a silence of 20 s, which outlasts the connection, where Clients are waited for",
+    outcome: "the streams go on over another connection",
+    kinds: everywhere,
+    async run(stage) {
+      const scene = await linked(stage, { resume: true });
+      await scene.startFlows({ maxBytes: 20_000 });
+      await scene.flowed(20);
+      scene.paths.alice.set({ blackout: true });
+      await pause(inTime(stage, 20_000));
+      scene.paths.alice.set({ blackout: false });
+      const [ms] = await timed(() => scene.flowed(50));
+      await scene.finishFlows();
+      return { ms };
+    },
+  },
+  {
     // What is left of the 60 s when all know it is nothing to a connection that is no more.
     fault: "a silence of 60 s",
     outcome: "typed within 16 s: `connection-lost` for the Client, `peer-lost` for the other one",
@@ -85,9 +101,9 @@ export const silenceRows: readonly Row[] = [
   },
 ];
 
-async function linked(stage: Stage): Promise<Scene> {
+async function linked(stage: Stage, options: SceneOptions = {}): Promise<Scene> {
   const hurryMs = stage.kind.name === "webtransport" ? stage.pick(chromiumHurryMs, 0) : 0;
-  const scene = await stage.open({ idleTimeoutMs: inTime(stage, usualIdleTimeoutMs) + hurryMs });
+  const scene = await stage.open({ ...options, idleTimeoutMs: inTime(stage, usualIdleTimeoutMs) + hurryMs });
   await scene.link();
   return scene;
 }
