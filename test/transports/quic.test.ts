@@ -479,6 +479,16 @@ describe("loss", () => {
     expect(lengths.toSorted((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, index) => 1 + index * 30));
   });
 
+  test("leaves the round-trip time what it is", { timeout: 60_000 }, async () => {
+    const listener = await listening();
+    const forwarder = await forwarding(listener);
+    const client = await dialled(forwarder.port, { maxDatagramBytes: 1350 });
+    const far = await accepted(listener);
+    forwarder.set({ delayMs: 10, loss: 0.1 });
+    for (let round = 0; round < 5; round += 1) await echo(client, far, 60_000);
+    for (const connection of [client, far]) expect((await connection.getStats()).rttMs).toBeLessThan(200);
+  });
+
   test("duplicates and reordering", async () => {
     const listener = await listening();
     const forwarder = await forwarding(listener);
