@@ -8,7 +8,7 @@ class PathSequencer extends BaseSequencer {
   }
 }
 
-const browserTests = "test/browser/**/*.test.ts";
+const browserTests = ["test/browser/**/*.test.ts", "test/**/*.browser.test.ts"];
 
 const common: TestUserConfig = {
   setupFiles: ["test/support/open-handles.ts"],
@@ -31,14 +31,14 @@ export default defineConfig({
           ...common,
           name: "node",
           include: ["test/**/*.test.ts"],
-          exclude: ["**/node_modules/**", browserTests],
+          exclude: ["**/node_modules/**", ...browserTests],
         },
       },
       {
         test: {
           ...common,
           name: "browser",
-          include: [browserTests],
+          include: browserTests,
           // Once for all files: two that install a Chromium at the same time would be in each other's way.
           globalSetup: ["test/support/chromium.ts"],
         },

@@ -94,7 +94,15 @@ const layers = [
     packages: /^valibot$/,
     node: true,
   },
-  { name: "bench", files: /^bench\//, modules: /^bench\//, node: true },
+  // Networks under control are for tests and for the benchmark alike, and plain JavaScript for that.
+  { name: "bench", files: /^bench\//, modules: /^(bench|test\/support\/network)\//, node: true },
+  {
+    name: "test/support/network",
+    files: /^test\/support\/network\//,
+    modules: /^test\/support\/(network\/|debian-packages\.js$)/,
+    packages: /^$/,
+    node: true,
+  },
   { name: "examples", files: /^examples\//, modules: /^examples\//, node: true },
   { name: "anything else in src", files: /^src\//, packages: /^$/ },
 ];

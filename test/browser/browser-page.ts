@@ -51,6 +51,14 @@ export class BrowserPages {
     return page;
   }
 
+  /** The ids of all processes of this Chromium. */
+  async processes(): Promise<number[]> {
+    const session = await this.#browser.newBrowserCDPSession();
+    const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+    await session.detach();
+    return processInfo.map(({ id }) => id);
+  }
+
   async close(): Promise<void> {
     await this.#browser.close();
     this.http.closeAllConnections();

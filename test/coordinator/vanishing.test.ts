@@ -4,7 +4,7 @@ import { Client, Coordinator } from "../../src/index.ts";
 import { createSelfSignedCertificate, listen, quic } from "../../src/transports/quic/index.ts";
 import { collect, next, rejection } from "../support/hub.ts";
 import { message } from "../support/messages.ts";
-import { forwardUdp } from "../support/udp-forwarder.ts";
+import { UdpPath } from "../support/network/udp-path.js";
 
 test("the others learn that it is gone, within the idle timeout, and keep what they had received", async () => {
   const idleTimeoutMs = 500;
@@ -13,7 +13,7 @@ test("the others learn that it is gone, within the idle timeout, and keep what t
   // Nobody waits for it to come back.
   const coordinator = new Coordinator({ limits: { resumeWindowMs: 0 } });
   coordinator.serve(listener);
-  const path = await forwardUdp(listener.address.port);
+  const path = await UdpPath.open({ serverPort: listener.address.port });
   const join = (id: string, port: number): Promise<Client> =>
     Client.connect(`https://127.0.0.1:${port}`, {
       transport: quic({

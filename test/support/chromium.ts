@@ -1,8 +1,9 @@
-import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 import type { Browser } from "playwright-core";
 import type { TestProject } from "vitest/node";
+
+import { installDebianPackages } from "./debian-packages.js";
 
 const usualPaths = [
   "/usr/bin/chromium",
@@ -12,8 +13,6 @@ const usualPaths = [
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
   "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
 ];
-
-const installLimitMs = 5 * 60_000;
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -54,17 +53,8 @@ function chromiumPath(): string | undefined {
   return (named === undefined || named === "" ? usualPaths : [named]).find((path) => existsSync(path));
 }
 
-/** Debian's package. Says what apt said when it fails. */
+/** Debian's package, unless another Chromium was asked for. */
 function installChromium(): string | undefined {
-  const isRoot = process.getuid?.() === 0;
-  if (!isRoot || !existsSync("/etc/debian_version") || process.env["CHROMIUM_PATH"]) return undefined;
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const apt = (...args: string[]) => {
-    const done = spawnSync("apt-get", ["-o", "DPkg::Lock::Timeout=120", ...args], { env, timeout: installLimitMs });
-    if (done.status !== 0) console.error(`apt-get ${args.join(" ")}:\n${String(done.stderr)}`);
-    return done.status === 0;
-  };
-  const install = ["install", "-y", "--no-install-recommends", "chromium"];
-  if (!apt(...install)) void (apt("update") && apt(...install));
+  if (!process.env["CHROMIUM_PATH"]) installDebianPackages("chromium");
   return chromiumPath();
 }

@@ -47,7 +47,7 @@ export class RawHttp3Client {
       peer: undefined,
       datagramCandidates: [],
       streamWindowBytes: streamWindowBytes.loopback,
-      keepAliveIntervalMs: undefined,
+      keepAliveIntervalMs: Infinity,
       limits: defaultConnectionLimits,
       events: {
         onEstablished: () => events.emit("established"),

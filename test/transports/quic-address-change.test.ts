@@ -7,8 +7,7 @@ import type { Connection } from "../../src/core/transport.ts";
 import { listen, quic } from "../../src/transports/quic/index.ts";
 import type { QuicListener, QuicListenOptions } from "../../src/transports/quic/index.ts";
 import { createAuthority } from "../support/certificates.ts";
-import { forwardUdp } from "../support/udp-forwarder.ts";
-import type { UdpForwarder } from "../support/udp-forwarder.ts";
+import { UdpPath } from "../support/network/udp-path.js";
 import { RawHttp3Client, sessionRequest, statusOf } from "./http3-client.ts";
 
 const authority = createAuthority();
@@ -22,7 +21,7 @@ afterEach(async () => {
 
 interface Path {
   listener: QuicListener;
-  forwarder: UdpForwarder;
+  forwarder: UdpPath;
   client: Connection;
   far: Connection;
 }
@@ -38,7 +37,7 @@ async function connectedPath(options: Partial<QuicListenOptions> = {}): Promise<
 async function listeningPath(options: Partial<QuicListenOptions> = {}): Promise<Pick<Path, "listener" | "forwarder">> {
   const listener = await listen({ host: "127.0.0.1", ...server, ...options });
   cleanups.push(() => listener.close());
-  const forwarder = await forwardUdp(listener.address.port);
+  const forwarder = await UdpPath.open({ serverPort: listener.address.port });
   cleanups.push(() => forwarder.close());
   return { listener, forwarder };
 }
@@ -161,11 +160,13 @@ describe("a NAT that forgets", () => {
   test.each(directions)("a transfer %s goes on after five rebindings", async (direction) => {
     const path = await connectedPath();
     const flow = await flowing(direction, path);
-    for (const host of ["127.0.0.1", "127.0.0.2", "127.0.0.1", "127.4.5.6", "127.0.0.1"]) {
+    for (const [before, host] of ["127.0.0.1", "127.0.0.2", "127.0.0.1", "127.4.5.6", "127.0.0.1"].entries()) {
       await flow.after(1_000_000);
+      await vi.waitFor(async () => expect((await path.listener.getStats()).addressChanges).toBe(before), 5000);
       await path.forwarder.rebind(host);
     }
     await flow.after(1_000_000);
+    await vi.waitFor(async () => expect((await path.listener.getStats()).addressChanges).toBe(5), 5000);
     await flow.stop();
     expect(await path.listener.getStats()).toMatchObject({ addressChanges: 5, connections: 1, accepted: 1 });
     // Two round trips and the loss of what was under way; far less than an idle timeout in any case.

@@ -201,15 +201,26 @@ describe("keep-alive", () => {
     // Junk: the engine has taken no packet since.
     for (let nowMs = 1000; nowMs < 1700; nowMs += 10) keepAlive.heard(nowMs);
     expect(keepAlive.isToAsk(5, 1700)).toBe(true);
-    expect(keepAlive.dueMs).toBe(2700);
+    expect(keepAlive.dueMs).toBe(1900);
   });
 
-  test("never asks if that is left to the other end", () => {
-    const keepAlive = new KeepAlive(undefined);
+  test("asks again soon, until it is answered", () => {
+    const keepAlive = new KeepAlive(1000, () => 0.5);
     keepAlive.start(0);
-    expect(keepAlive.dueMs).toBe(Infinity);
-    keepAlive.start(0, 500);
-    expect(keepAlive.dueMs).toBeLessThanOrEqual(600);
+    expect(keepAlive.isToAsk(0, 1000)).toBe(true);
+    expect(keepAlive.dueMs).toBe(1200);
+    expect(keepAlive.isToAsk(0, 1200)).toBe(true);
+    expect(keepAlive.dueMs).toBe(1400);
+    keepAlive.heard(1250);
+    expect(keepAlive.isToAsk(1, 1400)).toBe(false);
+    expect(keepAlive.dueMs).toBe(2250);
+  });
+
+  test("another interval takes its place", () => {
+    const keepAlive = new KeepAlive(1000, () => 0.5);
+    keepAlive.start(0);
+    keepAlive.start(100, 500);
+    expect(keepAlive.dueMs).toBe(600);
   });
 });
 

@@ -190,41 +190,83 @@ describe("source ids", () => {
   test.each([2, 3, 8])("a peer that keeps %i ids has to use a new one after two answers at most", (limit) => {
     const { ids, table, answer } = peer(limit);
     for (let round = 0; round < 5; round += 1) {
-      ids.challenge();
+      const nowMs = 1000 * round + 50;
+      ids.challenge(1000 * round, 10);
+      ids.process(nowMs);
       let datagram = answer();
       for (let count = 1; count < limit && !ids.isAnswer(datagram); count += 1) {
-        ids.process();
+        ids.process(nowMs);
         datagram = answer();
       }
       expect(ids.isAnswer(datagram)).toBe(true);
       expect(table.find(datagram.toString("latin1", 1, 17))).toBe("the connection");
       ids.end();
-      ids.process();
+      ids.process(nowMs);
       expect(ids.isAnswer(datagram)).toBe(false);
     }
   });
 
   test("an id that was told in a challenge that is over proves nothing", () => {
     const { ids, answer } = peer();
-    ids.challenge();
+    ids.challenge(0, 10);
+    ids.process(50);
     const datagram = answer();
     expect(ids.isAnswer(datagram)).toBe(true);
     ids.end();
     expect(ids.isAnswer(datagram)).toBe(false);
-    ids.challenge();
+    ids.challenge(1000, 10);
     expect(ids.isAnswer(datagram)).toBe(false);
+  });
+
+  test.each([
+    { rttMs: 10, hearingMs: 50, settlingMs: 500 },
+    { rttMs: 200, hearingMs: 200, settlingMs: 800 },
+  ])("wait for the other address, and for the ids before: a round trip of $rttMs ms", (times) => {
+    const { rttMs, hearingMs, settlingMs } = times;
+    const { ids, answer } = peer();
+    ids.challenge(0, rttMs);
+    expect(ids.dueMs).toBe(hearingMs);
+    ids.process(hearingMs - 1);
+    expect(ids.isAnswer(answer())).toBe(false);
+    ids.process(hearingMs);
+    expect(ids.dueMs).toBe(Infinity);
+    expect(ids.isAnswer(answer())).toBe(true);
+    ids.end();
+    ids.challenge(hearingMs + 100, rttMs);
+    expect(ids.dueMs).toBe(hearingMs + settlingMs);
+    ids.process(hearingMs + settlingMs - 1);
+    expect(ids.isAnswer(answer())).toBe(false);
+    ids.process(hearingMs + settlingMs);
+    answer();
+    ids.process(hearingMs + settlingMs);
+    expect(ids.isAnswer(answer())).toBe(true);
+  });
+
+  test("of a challenge that is over at once never leave", () => {
+    const { ids, answer } = peer();
+    for (let round = 0; round < 10; round += 1) {
+      ids.challenge(100 * round, 10);
+      ids.end();
+      expect(ids.dueMs).toBe(Infinity);
+      ids.process(100 * round + 99);
+    }
+    ids.challenge(1000, 10);
+    ids.process(1050);
+    expect(ids.isAnswer(answer())).toBe(true);
   });
 
   test("a peer that confirms nothing gets no more ids", () => {
     const { ids, answer } = peer();
-    ids.challenge();
-    for (let round = 0; round < 10; round += 1) ids.challenge();
+    for (let round = 0; round < 10; round += 1) {
+      ids.challenge(1000 * round, 10);
+      ids.process(1000 * round + 50);
+    }
     expect(ids.isAnswer(answer())).toBe(false);
   });
 
   test("a peer that wants to keep very many is not challenged", () => {
     const { ids, table, answer } = peer(1000);
-    ids.challenge();
+    ids.challenge(0, 10);
     expect(table.find(answer().toString("latin1", 1, 17))).toBeUndefined();
   });
 });

@@ -17,8 +17,7 @@ import { createSelfSignedCertificate, listen, quic } from "../../src/transports/
 import type { QuicListener, QuicListenOptions, QuicOptions } from "../../src/transports/quic/index.ts";
 import { UdpEndpoint } from "../../src/transports/quic/udp-endpoint.ts";
 import { createAuthority } from "../support/certificates.ts";
-import { forwardUdp } from "../support/udp-forwarder.ts";
-import type { UdpForwarder } from "../support/udp-forwarder.ts";
+import { UdpPath } from "../support/network/udp-path.js";
 import { transportContract } from "./contract.ts";
 import type { ConnectedPair } from "./contract.ts";
 
@@ -53,8 +52,8 @@ async function accepted(listener: QuicListener): Promise<Connection> {
   return value;
 }
 
-async function forwarding(listener: QuicListener): Promise<UdpForwarder> {
-  const forwarder = await forwardUdp(listener.address.port);
+async function forwarding(listener: QuicListener): Promise<UdpPath> {
+  const forwarder = await UdpPath.open({ serverPort: listener.address.port });
   cleanups.push(() => forwarder.close());
   return forwarder;
 }
@@ -460,8 +459,7 @@ describe("loss", () => {
     const forwarder = await forwarding(listener);
     const client = await dialled(forwarder.port, { maxDatagramBytes: 1350 });
     const far = await accepted(listener);
-    const random = randomNumbers(42);
-    forwarder.pass = () => random() >= loss;
+    forwarder.set({ loss });
     const count = 200;
     const writing = Array.from({ length: count }, async (_, index) => {
       const writer = (await client.createUnidirectionalStream()).getWriter();
@@ -481,22 +479,23 @@ describe("loss", () => {
     expect(lengths.toSorted((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, index) => 1 + index * 30));
   });
 
+  test("leaves the round-trip time what it is", { timeout: 60_000 }, async () => {
+    const listener = await listening();
+    const forwarder = await forwarding(listener);
+    const client = await dialled(forwarder.port, { maxDatagramBytes: 1350 });
+    const far = await accepted(listener);
+    forwarder.set({ delayMs: 10, loss: 0.1 });
+    for (let round = 0; round < 5; round += 1) await echo(client, far, 60_000);
+    for (const connection of [client, far]) expect((await connection.getStats()).rttMs).toBeLessThan(200);
+  });
+
   test("duplicates and reordering", async () => {
     const listener = await listening();
     const forwarder = await forwarding(listener);
     const client = await dialled(forwarder.port, { maxDatagramBytes: 1350 });
     const far = await accepted(listener);
-    const random = randomNumbers(7);
-    forwarder.pass = (datagram, direction) => {
-      const fate = random();
-      const copy = Buffer.from(datagram);
-      if (fate < 0.05) forwarder.inject(copy, direction);
-      if (fate < 0.8) return true;
-      setTimeout(() => forwarder.inject(copy, direction), 1 + 3 * random());
-      return false;
-    };
+    forwarder.set({ duplicate: 0.05, reorder: 0.2, reorderMs: 3 });
     await echo(client, far, 500_000);
-    forwarder.pass = () => true;
   });
 });
 
@@ -669,17 +668,6 @@ async function untilDatagramBytes(bytes: number, client: Connection, far: Connec
   await vi.waitFor(async () => {
     for (const connection of [client, far]) expect((await connection.getStats()).datagramBytes).toBe(bytes);
   }, 5000);
-}
-
-/** The same numbers from 0 to 1 in every run (mulberry32). */
-function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** A UDP port that takes everything and answers nothing. */

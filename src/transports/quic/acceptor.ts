@@ -165,7 +165,8 @@ export class Acceptor {
       }),
       datagramCandidates,
       streamWindowBytes: maxStreamWindowBytes,
-      keepAliveIntervalMs: undefined,
+      // Clients ask more often, so this is for silences only.
+      keepAliveIntervalMs: profile.idleTimeoutMs / 2,
       openTimeoutMs: limits.handshakeTimeoutMs,
       limits,
       events: {

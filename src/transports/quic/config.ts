@@ -80,6 +80,9 @@ export function createEngineConfig(binding: Binding, tls: TlsOptions, options: P
   config.setActiveConnectionIdLimit(2);
   config.setDisableActiveMigration(true);
   if (options.datagrams === true) config.enableDgram(true, datagramQueue, datagramQueue);
-  config.enablePacing(false);
+  // When a packet is due cannot be read from the engine, and nothing waits for it. But without pacing the engine (0.18) takes an
+  // old time for that of sending while the congestion window is small: after losses its round-trip time grows without end, and
+  // with it the time until it sends again what was lost.
+  config.enablePacing(true);
   return config;
 }

@@ -90,8 +90,9 @@ export async function dial(options: DialOptions): Promise<QuicConnection> {
       onDatagram: (datagram) => driver.receive(datagram),
       onError: (cause) => {
         // Once connected, it may be forged, or the server may be coming back: its silence or its reset will tell.
-        if (connected || cause.code !== "ECONNREFUSED") return;
-        giveUp(new ConecError("unreachable", `Nobody listens at ${remote.host}:${remote.port}`, { cause }));
+        const why = connected ? undefined : unreachable[cause.code ?? ""];
+        if (why === undefined) return;
+        giveUp(new ConecError("unreachable", `Cannot connect to ${remote.host}:${remote.port}: ${why}`, { cause }));
         driver.release();
       },
     });
@@ -116,6 +117,14 @@ function whyNotConnected(engine: Engine, end: ConnectionEnd, { identity, host, r
   if (alert < firstTlsAlert || alert > lastTlsAlert || chain.length === 0) return end.error;
   return identity.explain(chain, host, alert);
 }
+
+/** What a connected socket reports when the network has said so (ICMP), or this machine knows it by itself. */
+const unreachable: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nobody listens there",
+  EHOSTUNREACH: "the host cannot be reached",
+  ENETUNREACH: "the network cannot be reached",
+  EACCES: "it is prohibited",
+};
 
 /** TLS alerts as QUIC error codes (RFC 9001, section 4.8). */
 const firstTlsAlert = 0x100;

@@ -29,8 +29,8 @@ export interface DriverOptions {
   datagramCandidates: readonly number[];
   /** How far the engine lets the window of a stream grow. */
   streamWindowBytes: number;
-  /** Undefined: this end leaves it to the other one. */
-  keepAliveIntervalMs: number | undefined;
+  /** How long nothing may be heard until the other end is asked for a sign of life. */
+  keepAliveIntervalMs: number;
   /** How long the handshake may take. Default: as long as something is heard. */
   openTimeoutMs?: number;
   limits: ConnectionLimits;
@@ -150,7 +150,7 @@ export class Driver implements TurnTaker, StreamTableOwner {
     if (this.#state === "opening" && this.#engine.isEstablished()) this.#establish();
     if (this.#heard) this.#takeDatagrams();
     if (this.#state === "open") {
-      this.#peer?.process();
+      this.#peer?.process(this.nowMs);
       this.streams.process(this.#heard);
     }
     if (this.#heard) this.#keepAlive.heard(this.nowMs);

@@ -49,7 +49,7 @@ export class Roaming {
   }
 
   get deadlineMs(): number {
-    return this.#address.deadlineMs;
+    return Math.min(this.#address.deadlineMs, this.#ids.dueMs);
   }
 
   sent(bytes: number): void {
@@ -74,18 +74,19 @@ export class Roaming {
     }
     const rttMs = this.#engine.pathStats()?.rtt ?? 0;
     const outcome = this.#address.heard(from, { bytes: datagram.length, isNew, nowMs, rttMs });
-    if (outcome === "examine") this.#ids.challenge();
+    if (outcome === "examine") this.#ids.challenge(nowMs, rttMs);
     else if (outcome === "refused") this.#refuse();
     return taken;
   }
 
   /** Datagrams have come in. */
-  process(): void {
-    this.#ids.process();
+  process(nowMs: number): void {
+    this.#ids.process(nowMs);
   }
 
   onTime(nowMs: number): void {
     if (this.#address.onTime(nowMs) !== undefined) this.#refuse();
+    this.#ids.process(nowMs);
   }
 
   #refuse(): void {

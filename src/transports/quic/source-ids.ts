@@ -12,6 +12,21 @@ export interface SourceIdsOptions {
   onRetired: (id: Buffer) => void;
 }
 
+/**
+ * From the beginning of a challenge to its first id: about as long as it takes to hear from the address in use, if somebody else
+ * has only sent copies before it. Then the challenge is over before it has changed anything.
+ */
+const leastHearingMs = 50;
+const hearingRoundTrips = 1;
+
+/**
+ * From the last id of a challenge to the first of the next: by then the earlier ones have arrived, if need be by being sent
+ * again. Else the engine could send an old id together with the newest request to give up ids up to a later one, which no frame
+ * may say (RFC 9000, section 19.15): the peer would close the connection.
+ */
+const leastSettlingMs = 500;
+const settlingRoundTrips = 4;
+
 /** Peers that want to be given more ids at a time than this are not challenged. Browsers and conec's Clients want 2. */
 const maxIdsPerChallenge = 8;
 
@@ -26,6 +41,9 @@ export class SourceIds {
   readonly #fresh = new Set<string>();
   #limit = 0;
   #toIssue = 0;
+  #lastIssuedMs = -Infinity;
+  /** When the challenge that is going on may send its first id; undefined once it may. */
+  #notBeforeMs: number | undefined;
   /** Ids that the peer has not confirmed to use no more. */
   #unconfirmed = 0;
 
@@ -33,12 +51,23 @@ export class SourceIds {
     this.#options = options;
   }
 
-  /** Begins a challenge in place of the one that is going on. Its ids must leave for one address only: see {@link end}. */
-  challenge(): void {
+  /**
+   * Begins a challenge in place of the one that is going on. Its ids leave a little later (see {@link dueMs}), and must leave
+   * for one address only: see {@link end}.
+   */
+  challenge(nowMs: number, rttMs: number): void {
     this.#fresh.clear();
+    const heardMs = nowMs + Math.max(leastHearingMs, hearingRoundTrips * rttMs);
+    const settledMs = this.#lastIssuedMs + Math.max(leastSettlingMs, settlingRoundTrips * rttMs);
+    this.#notBeforeMs = Math.max(heardMs, settledMs);
     if (this.#limit === 0) this.#limit = this.#options.engine.stats().peerActiveConnIdLimit;
     this.#toIssue = this.#limit <= maxIdsPerChallenge ? this.#limit : 0;
-    this.#issue();
+    this.#issue(nowMs);
+  }
+
+  /** When {@link process} wants to be called, even if nothing comes in. */
+  get dueMs(): number {
+    return this.#toIssue > 0 ? (this.#notBeforeMs ?? Infinity) : Infinity;
   }
 
   /** Whether a datagram shows that the peer has received what {@link challenge} sent. */
@@ -53,22 +82,25 @@ export class SourceIds {
   }
 
   /** Datagrams have come in: the peer may have confirmed something, and be ready for more. */
-  process(): void {
-    if (this.#unconfirmed === 0) return;
+  process(nowMs: number): void {
+    if (this.#unconfirmed === 0 && this.#toIssue === 0) return;
     let retired: Uint8Array | null;
     while ((retired = this.#options.engine.nextRetiredSourceId()) !== null) {
       this.#unconfirmed -= 1;
       this.#options.onRetired(Buffer.from(retired));
     }
-    this.#issue();
+    this.#issue(nowMs);
   }
 
   /** The engine holds at most 2 · limit - 1, those included that the peer has not yet confirmed to use no more. */
-  #issue(): void {
+  #issue(nowMs: number): void {
+    if (nowMs < (this.#notBeforeMs ?? -Infinity)) return;
+    this.#notBeforeMs = undefined;
     const { engine, resetTokenOf, onIssued } = this.#options;
     while (this.#toIssue > 0 && engine.sourceIds() < 2 * this.#limit - 1) {
       const id = randomBytes(serverIdBytes);
       engine.issueSourceId(id, resetTokenOf(id));
+      this.#lastIssuedMs = nowMs;
       this.#toIssue -= 1;
       this.#unconfirmed += 1;
       this.#fresh.add(id.toString("latin1"));
