@@ -37,6 +37,15 @@ export default defineConfig({
       {
         test: {
           ...common,
+          // What is above Node's own UDP sockets, which are what is used where many datagrams a system call are not possible.
+          name: "node, plain UDP",
+          env: { CONEC_UDP: "node" },
+          include: ["test/transports/quic*.test.ts", "test/conformance/**/*.test.ts", "test/hostile/quic/**/*.test.ts"],
+        },
+      },
+      {
+        test: {
+          ...common,
           name: "browser",
           include: [browserTests],
           // Once for all files: two that install a Chromium at the same time would be in each other's way.
