@@ -37,6 +37,16 @@ export default defineConfig({
       {
         test: {
           ...common,
+          // QUIC above Node's own UDP sockets, which are used where many datagrams a system call are not possible.
+          name: "node, plain UDP",
+          env: { CONEC_UDP: "node" },
+          include: ["test/transports/quic*.test.ts"],
+          exclude: ["**/quic-udp.test.ts"],
+        },
+      },
+      {
+        test: {
+          ...common,
           name: "browser",
           include: browserTests,
           // Once for all files: two that install a Chromium at the same time would be in each other's way.

@@ -8,8 +8,7 @@ import type { Channel } from "../../src/index.ts";
 import { listen } from "../../src/transports/quic/index.ts";
 import { receiveAll, sendAll } from "../conformance/load.ts";
 import { next } from "../support/hub.ts";
-import { forwardUdp } from "../support/udp-forwarder.ts";
-import type { UdpForwarder } from "../support/udp-forwarder.ts";
+import { UdpPath } from "../support/network/udp-path.js";
 import { inChromium } from "./in-chromium.ts";
 import { cert, hash, key, nodeTransport } from "./parties.ts";
 
@@ -22,7 +21,7 @@ const idleTimeoutMs = 4000;
 
 inChromium("a page whose connection is lost", (pages) => {
   let coordinator: Coordinator;
-  let path: UdpForwarder;
+  let path: UdpPath;
   let node: Client;
   let page: Page;
   let channel: Channel;
@@ -31,7 +30,7 @@ inChromium("a page whose connection is lost", (pages) => {
     coordinator = new Coordinator();
     const listener = await listen({ host: "127.0.0.1", cert, key, idleTimeoutMs });
     coordinator.serve(listener);
-    path = await forwardUdp(listener.address.port);
+    path = await UdpPath.open({ serverPort: listener.address.port });
     const url = (port: number): string => `https://127.0.0.1:${port}`;
     node = await Client.connect(url(listener.address.port), { transport: nodeTransport, id: "node" });
     page = await pages().open();

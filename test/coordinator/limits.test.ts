@@ -338,6 +338,7 @@ describe.each([memoryKind, quicKind])("memory over $name", (kind) => {
     writer.write(new Uint8Array(2 * mebibyte)).catch(() => {});
     expect(await rejection(alice.closed)).toMatchObject({ code: "limit-exceeded", remote: true });
     expect(await rejection(writer.closed)).toMatchObject({ code: "limit-exceeded" });
+    await until(() => !hub.coordinator.clients.has("alice"));
     await until(async () => (await hub.coordinator.getStats()).bytesHeld < 3.5 * mebibyte);
     expect([...hub.coordinator.clients.keys()]).toEqual(["bob"]);
     expect((await hub.coordinator.getStats()).limited).toEqual({ memoryPerClient: 1 });

@@ -12,7 +12,8 @@ import type { Field } from "../../src/transports/quic/http3/qpack.ts";
 import type { ReceiveStream } from "../../src/transports/quic/receive-stream.ts";
 import type { SendStream } from "../../src/transports/quic/send-stream.ts";
 import { defaultConnectionLimits } from "../../src/transports/quic/connection-limits.ts";
-import { UdpEndpoint } from "../../src/transports/quic/udp-endpoint.ts";
+import { openUdpEndpoint } from "../../src/transports/quic/udp/open-udp-endpoint.ts";
+import type { UdpEndpoint } from "../../src/transports/quic/udp/udp-endpoint.ts";
 
 /** The fields of a request for a session. */
 export const sessionRequest: Field[] = [
@@ -38,7 +39,7 @@ export class RawHttp3Client {
     const tls = { verifyPeer: false, allowFailure: true, ca: null, key: null, cert: null };
     const options = { ...profile, applicationProtocols, datagrams: true };
     const engine = binding.connect(null, createEngineConfig(binding, tls, options));
-    const endpoint = await UdpEndpoint.open({ family: 4, connect: { host: "127.0.0.1", port } });
+    const endpoint = await openUdpEndpoint({ family: 4, connect: { host: "127.0.0.1", port } });
     const events = new EventEmitter();
     const driver = new Driver({
       engine,

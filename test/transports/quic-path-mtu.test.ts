@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import { pathProfile } from "../../src/transports/quic/datagram-sizes.ts";
 import { PathMtu } from "../../src/transports/quic/path-mtu.ts";
 import { decodePathProbe, encodePathProbe } from "../../src/transports/quic/path-probe.ts";
 
@@ -146,5 +147,35 @@ describe("path probes", () => {
     other[17] = 1;
     other[0] = 0x40;
     expect(decodePathProbe(other, 16)).toBeUndefined();
+  });
+});
+
+describe("sizes to try", () => {
+  const candidates = (host: string, largestDatagram?: number, maxDatagramBytes?: number) =>
+    pathProfile(host, { maxDatagramBytes, idleTimeoutMs: 1000, largestDatagram }).datagramCandidates;
+
+  test.each([
+    { host: "127.0.0.1", route: 65_508, sizes: [1350, 1400, 1452, 4096, 8900, 16_376] },
+    { host: "::ffff:127.0.0.1", route: 1472, sizes: [1350, 1400, 1452, 1472] },
+    { host: "192.168.1.1", route: 1472, sizes: [1350, 1400, 1452, 1472] },
+    { host: "10.1.2.3", route: 8972, sizes: [1350, 1400, 1452, 4096, 8900, 8972] },
+    { host: "fd00::1", route: 8952, sizes: [1350, 1400, 1452, 4096, 8900, 8952] },
+    { host: "fe80::1%eth0", route: 1372, sizes: [1350, 1372] },
+    // What an interface here carries says little about a path through networks of others.
+    { host: "203.0.113.1", route: 8972, sizes: [1350, 1400, 1452, 1472] },
+    { host: "2001:db8::1", route: 8952, sizes: [1350, 1400, 1452] },
+    { host: "203.0.113.1", route: 900, sizes: [1200] },
+    // Where nobody can say, what is larger than Ethernet might travel in fragments.
+    { host: "127.0.0.1", route: undefined, sizes: [1350, 1400, 1452, 4096, 8900, 16_376] },
+    { host: "192.168.1.1", route: undefined, sizes: [1350, 1400, 1452] },
+    { host: "203.0.113.1", route: undefined, sizes: [1350, 1400, 1452] },
+  ])("$host, whose route takes $route: $sizes", ({ host, route, sizes }) => {
+    expect(candidates(host, route)).toEqual(sizes);
+  });
+
+  test("no more than the option says, and no more than the route takes", () => {
+    expect(candidates("203.0.113.1", 8972, 4000)).toEqual([1350, 1400, 1452, 4000]);
+    expect(candidates("127.0.0.1", 1472, 60_000)).toEqual([1350, 1400, 1452, 1472]);
+    expect(candidates("127.0.0.1", undefined, 1250)).toEqual([1250]);
   });
 });

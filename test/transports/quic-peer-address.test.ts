@@ -5,7 +5,7 @@ import type { Engine } from "../../src/transports/quic/binding.ts";
 import { ConnectionTable, retired } from "../../src/transports/quic/connection-table.ts";
 import { PeerAddress } from "../../src/transports/quic/peer-address.ts";
 import { SourceIds } from "../../src/transports/quic/source-ids.ts";
-import type { UdpAddress } from "../../src/transports/quic/udp-endpoint.ts";
+import type { UdpAddress } from "../../src/transports/quic/udp/udp-endpoint.ts";
 
 const home = { host: "192.0.2.1", port: 1000 };
 const other = { host: "192.0.2.1", port: 2000 };

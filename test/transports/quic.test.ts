@@ -15,7 +15,7 @@ import { defaultConnectionLimits } from "../../src/transports/quic/connection-li
 import { pathProfile } from "../../src/transports/quic/datagram-sizes.ts";
 import { createSelfSignedCertificate, listen, quic } from "../../src/transports/quic/index.ts";
 import type { QuicListener, QuicListenOptions, QuicOptions } from "../../src/transports/quic/index.ts";
-import { UdpEndpoint } from "../../src/transports/quic/udp-endpoint.ts";
+import { openUdpEndpoint } from "../../src/transports/quic/udp/open-udp-endpoint.ts";
 import { createAuthority } from "../support/certificates.ts";
 import { UdpPath } from "../support/network/udp-path.js";
 import { transportContract } from "./contract.ts";
@@ -537,7 +537,7 @@ describe("datagram size", () => {
     const listener = await listening();
     const client = await dialled(listener.address.port);
     const far = await accepted(listener);
-    await untilDatagramBytes(16_383, client, far);
+    await untilDatagramBytes(16_376, client, far);
     const { packetsSent: before = 0 } = await client.getStats();
     await echo(client, far, 1_000_000);
     const { packetsSent: after = 0 } = await client.getStats();
@@ -590,7 +590,7 @@ describe("datagram size", () => {
     const forwarder = await forwarding(listener);
     const client = await dialled(forwarder.port);
     const far = await accepted(listener);
-    await untilDatagramBytes(16_383, client, far);
+    await untilDatagramBytes(16_376, client, far);
     forwarder.pass = (datagram) => datagram.length <= 1200;
     await echo(client, far, 300_000);
     expect((await client.getStats()).datagramBytes).toBe(1200);
@@ -682,8 +682,12 @@ async function silentPort(): Promise<number> {
 
 async function otherProtocolPort(): Promise<number> {
   const binding = await loadBinding();
-  const endpoint = await UdpEndpoint.open({ family: 4, bind: { host: "127.0.0.1", port: 0 } });
-  const profile = pathProfile("127.0.0.1", { maxDatagramBytes: undefined, idleTimeoutMs: 1000 });
+  const endpoint = await openUdpEndpoint({ family: 4, bind: { host: "127.0.0.1", port: 0 } });
+  const profile = pathProfile("127.0.0.1", {
+    maxDatagramBytes: undefined,
+    idleTimeoutMs: 1000,
+    largestDatagram: undefined,
+  });
   const tls = { verifyPeer: false, allowFailure: false, ca: null, cert: server.cert, key: server.key };
   const config = createEngineConfig(binding, tls, profile);
   config.setApplicationProtos(["something-else"]);

@@ -21,7 +21,7 @@ import { Roaming } from "./roaming.ts";
 import { SourceIds } from "./source-ids.ts";
 import { StatelessAnswers } from "./stateless-answers.ts";
 import { statelessResetToken, tokenAsInteger } from "./stateless-reset.ts";
-import type { UdpAddress, UdpEndpoint, UdpSource } from "./udp-endpoint.ts";
+import type { UdpAddress, UdpEndpoint, UdpSource } from "./udp/udp-endpoint.ts";
 
 export interface AcceptorOptions {
   binding: Binding;

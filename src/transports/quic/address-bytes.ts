@@ -16,6 +16,14 @@ export function isLoopback(address: string): boolean {
   return host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }
 
+/** Of networks that are nobody's but their owner's (RFC 1918, RFC 4193), and of a single link (RFC 3927, RFC 4291). */
+export function isPrivate(address: string): boolean {
+  const [first = 0, second = 0, ...rest] = addressBytes(unmapped(address));
+  if (rest.length > 2) return (first & 0xfe) === 0xfc || (first === 0xfe && (second & 0xc0) === 0x80);
+  if (first === 10 || (first === 192 && second === 168) || (first === 169 && second === 254)) return true;
+  return first === 172 && second >= 16 && second < 32;
+}
+
 /** An IPv4 address that a dual-stack socket reports as IPv6 (`::ffff:192.0.2.1`), in its usual form. */
 export function unmapped(address: string): string {
   return address.startsWith("::ffff:") && isIPv4(address.slice(7)) ? address.slice(7) : address;

@@ -7,7 +7,7 @@ import type { PathProfile } from "./datagram-sizes.ts";
 import type { Driver } from "./driver.ts";
 import type { ReceiveStream } from "./receive-stream.ts";
 import type { SendStream } from "./send-stream.ts";
-import type { UdpAddress } from "./udp-endpoint.ts";
+import type { UdpAddress } from "./udp/udp-endpoint.ts";
 import { WebTransportServer } from "./webtransport/server.ts";
 
 /** What is spoken on a connection that a client opened: is called for what happens on it. */

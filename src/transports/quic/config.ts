@@ -26,8 +26,14 @@ export const minDatagramBytes = 1200;
 /** The engine builds no larger packet. */
 export const engineMaxDatagramBytes = 16_383;
 
+/** Of the largest that are used unasked, four fit into what the kernel takes in one piece, 65507 bytes. */
+export const largeDatagramBytes = 16_376;
+
 /** 1500 bytes of Ethernet less 48 of IPv6 and UDP headers. */
 export const ethernetDatagramBytes = 1452;
+
+/** The same with the shorter header of IPv4. */
+export const ethernetDatagramBytes4 = 1472;
 
 /** What one stream may hold unread at first (RFC 9000, section 4.1). */
 export const initialStreamWindowBytes = 256 * 1024;

@@ -7,11 +7,13 @@ import { assertRange, loadBinding } from "./binding.ts";
 import type { Binding, EngineConfig } from "./binding.ts";
 import { conecProtocol, createEngineConfig, http3Protocol } from "./config.ts";
 import { assertMaxDatagramBytes, pathProfile } from "./datagram-sizes.ts";
-import type { PathProfile } from "./datagram-sizes.ts";
 import { dial } from "./dial.ts";
+import type { ClientProfile } from "./dial.ts";
 import { firstToConnect } from "./first-to-connect.ts";
 import { ServerIdentity } from "./server-identity.ts";
 import type { CertificateHash } from "./server-identity.ts";
+import { assertUdpMode } from "./udp/open-udp-endpoint.ts";
+import type { UdpMode } from "./udp/open-udp-endpoint.ts";
 
 export interface QuicOptions {
   /** Authorities to trust, PEM. Default: those of Node or of the system. */
@@ -21,8 +23,8 @@ export interface QuicOptions {
   /** The name to expect in the server's certificate. Default: the host of the URL. */
   serverName?: string | undefined;
   /**
-   * Largest UDP payload, 1200 to 65527. Only what was proven to arrive is used. Default: 1452 over a network and 16383
-   * (all that the engine builds) on loopback.
+   * Largest UDP payload, 1200 to 65527. Only what was proven to arrive is used. Default: what
+   * the network takes, up to 16376.
    */
   maxDatagramBytes?: number | undefined;
   /** How long `connect` may take. Default 10000. */
@@ -33,6 +35,8 @@ export interface QuicOptions {
   keepAliveIntervalMs?: number | undefined;
   /** The address of this machine to send from. */
   localAddress?: string | undefined;
+  /** How datagrams pass between conec and the kernel. Default `auto`. */
+  udp?: UdpMode | undefined;
 }
 
 const defaultPort = 443;
@@ -52,29 +56,31 @@ export function quic(options: QuicOptions = {}): Transport {
 
 /** Dials servers that speak a protocol over QUIC, named as in ALPN. */
 export function dialler(protocol: string, options: QuicOptions): Transport {
-  const { maxDatagramBytes, localAddress } = options;
+  const { maxDatagramBytes, localAddress, udp } = options;
   const connectTimeoutMs = assertRange("connectTimeoutMs", options.connectTimeoutMs ?? 10_000, 1, maxTimerMs);
   const idleTimeoutMs = assertRange("idleTimeoutMs", options.idleTimeoutMs ?? 15_000, 1, maxTimerMs);
   const keepAliveIntervalMs = assertRange("keepAliveIntervalMs", options.keepAliveIntervalMs ?? 5000, 1, maxTimerMs);
   assertMaxDatagramBytes(maxDatagramBytes);
+  assertUdpMode(udp);
   if (localAddress !== undefined && isIP(localAddress) === 0) {
     throw new ConecError("invalid-argument", "Cannot use `localAddress`: it is not an IP address");
   }
   const identity = new ServerIdentity(options);
-  const configs = new Map<number, EngineConfig>();
+  const configs = new Map<string, EngineConfig>();
 
-  function configFor(binding: Binding, profile: PathProfile): EngineConfig {
-    // The two profiles differ in the stream window.
-    let config = configs.get(profile.maxStreamWindowBytes);
+  function profileFor(binding: Binding, host: string, largestDatagram: number | undefined): ClientProfile {
+    const profile = pathProfile(host, { maxDatagramBytes, idleTimeoutMs, largestDatagram });
+    const kind = `${profile.maxStreamWindowBytes} ${profile.maxDatagramBytes}`;
+    let config = configs.get(kind);
     if (config === undefined) {
       config = createEngineConfig(binding, identity.tls, {
         ...profile,
         applicationProtocols: [protocol],
         datagrams: protocol === http3Protocol,
       });
-      configs.set(profile.maxStreamWindowBytes, config);
+      configs.set(kind, config);
     }
-    return config;
+    return { ...profile, config };
   }
 
   async function connect(url: string | URL, { signal }: ConnectOptions = {}): Promise<Connection> {
@@ -84,17 +90,16 @@ export function dialler(protocol: string, options: QuicOptions): Transport {
       const addresses = await resolve(host, localAddress);
       deadline.throwIfAborted();
       return firstToConnect(addresses, deadline, (address, stop) => {
-        const profile = pathProfile(address.address, { maxDatagramBytes, idleTimeoutMs });
         return dial({
           binding,
-          config: configFor(binding, profile),
           protocol,
-          profile,
+          profileFor: (largestDatagram) => profileFor(binding, address.address, largestDatagram),
           identity,
           host,
           remote: { host: address.address, port },
           family: address.family,
           localAddress,
+          udp,
           keepAliveIntervalMs,
           signal: stop,
         });

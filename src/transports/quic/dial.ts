@@ -10,40 +10,47 @@ import type { PathProfile } from "./datagram-sizes.ts";
 import { Driver } from "./driver.ts";
 import { serverCertificate } from "./server-certificate.ts";
 import type { ServerIdentity } from "./server-identity.ts";
-import { UdpEndpoint } from "./udp-endpoint.ts";
-import type { UdpAddress } from "./udp-endpoint.ts";
+import { openUdpEndpoint } from "./udp/open-udp-endpoint.ts";
+import type { UdpMode } from "./udp/open-udp-endpoint.ts";
+import type { UdpAddress } from "./udp/udp-endpoint.ts";
 
 export interface DialOptions {
   binding: Binding;
-  config: EngineConfig;
   /** The ALPN that the config offers. */
   protocol: string;
-  profile: PathProfile;
+  profileFor: (largestDatagram: number | undefined) => ClientProfile;
   identity: ServerIdentity;
   /** As the user named it. */
   host: string;
   remote: UdpAddress;
   family: 4 | 6;
   localAddress: string | undefined;
+  udp: UdpMode | undefined;
   keepAliveIntervalMs: number;
   signal: AbortSignal;
 }
 
+export interface ClientProfile extends PathProfile {
+  config: EngineConfig;
+}
+
 /** Connects to one address, over a socket of its own. Resolves when the server's identity was checked. */
 export async function dial(options: DialOptions): Promise<QuicConnection> {
-  const { binding, identity, host, remote, profile, signal } = options;
-  const engine = binding.connect(identity.engineName(host), options.config);
+  const { binding, identity, host, remote, signal } = options;
   let events: ConnectionEvents | undefined;
   let connected = false;
 
-  const endpoint = await UdpEndpoint.open({
-    family: options.family,
-    bind: options.localAddress === undefined ? undefined : { host: options.localAddress, port: 0 },
-    connect: remote,
-  });
-  if (signal.aborted) {
+  const bind = options.localAddress === undefined ? undefined : { host: options.localAddress, port: 0 };
+  const endpoint = await openUdpEndpoint({ family: options.family, bind, connect: remote }, options.udp);
+  let profile: ClientProfile;
+  let engine: Engine;
+  try {
+    signal.throwIfAborted();
+    profile = options.profileFor(endpoint.largestDatagram(remote.host));
+    engine = binding.connect(identity.engineName(host), profile.config);
+  } catch (error) {
     void endpoint.close();
-    throw signal.reason;
+    throw error;
   }
 
   return new Promise<QuicConnection>((resolve, reject) => {

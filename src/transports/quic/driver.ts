@@ -16,7 +16,7 @@ import type { SendStream } from "./send-stream.ts";
 import { SentPackets } from "./sent-packets.ts";
 import { StreamTable } from "./stream-table.ts";
 import type { StreamTableOwner } from "./stream-table.ts";
-import type { TurnTaker, UdpEndpoint, UdpSource } from "./udp-endpoint.ts";
+import type { TurnTaker, UdpEndpoint, UdpSource } from "./udp/udp-endpoint.ts";
 import type { Violation } from "./violation.ts";
 
 export interface DriverOptions {
@@ -55,6 +55,16 @@ export interface DriverEvents {
 /** After a close the engine answers what is still under way (RFC 9000, section 10.2), but no longer than this. */
 const drainMs = 1000;
 
+/**
+ * A single datagram is acknowledged by the next packet, if there is one within this time. It is less than the 25 ms that
+ * the other end expects (max_ack_delay; RFC 9000, section 13.2.1).
+ */
+const acknowledgementDelayMs = 10;
+/** A loss timer runs for less than this, or on a path on which the delay does not matter. */
+const longestLossTimeoutMs = 1000;
+/** So many are acknowledged at once (RFC 9000, section 13.2.2). */
+const answeredAtOnce = 2;
+
 /** RFC 9000, section 20.1. */
 const noError = 0x00;
 const protocolViolation = 0x0a;
@@ -84,6 +94,9 @@ export class Driver implements TurnTaker, StreamTableOwner {
   #state: "opening" | "open" | "ended" | "released" = "opening";
   /** Whether a datagram has come in since the last turn. */
   #heard = false;
+  /** How many have since packets were last built. */
+  #unanswered = 0;
+  #acknowledgeDueMs = Infinity;
 
   #timer: NodeJS.Timeout | undefined;
   #timerDueMs = Infinity;
@@ -134,12 +147,14 @@ export class Driver implements TurnTaker, StreamTableOwner {
   #take(datagram: Buffer): boolean {
     this.streams.received(datagram.length);
     this.#heard = true;
+    this.#unanswered += 1;
     this.#endpoint.processLater(this);
     try {
       this.#engine.receive(datagram);
       return true;
     } catch {
-      // The engine has closed the connection: process() finds out why.
+      // The engine has closed the connection: process() finds out why, and the other end is told at once.
+      this.#unanswered = answeredAtOnce;
       return false;
     }
   }
@@ -147,23 +162,29 @@ export class Driver implements TurnTaker, StreamTableOwner {
   process(): void {
     if (this.#state === "released") return;
     this.nowMs = performance.now();
+    const wasOpen = this.#state === "open";
     if (this.#state === "opening" && this.#engine.isEstablished()) this.#establish();
     if (this.#heard) this.#takeDatagrams();
     if (this.#state === "open") {
       this.#peer?.process(this.nowMs);
       this.streams.process(this.#heard);
     }
-    if (this.#heard) this.#keepAlive.heard(this.nowMs);
+    const heard = this.#heard;
+    if (heard) this.#keepAlive.heard(this.nowMs);
     this.#heard = false;
     if (this.#engine.isDraining()) this.#endByEngine();
     // A stateless reset leaves nothing to drain (RFC 9000, section 10.3.1).
     else if (this.#engine.isClosed()) return this.release();
-    this.acknowledgeSoon();
+    if (heard && wasOpen && this.#isAcknowledgementAll()) this.acknowledgeLater();
+    else this.acknowledgeSoon();
   }
 
   flush(): boolean {
     if (this.#state === "released") return true;
     this.nowMs = performance.now();
+    // The first packet acknowledges all that came in.
+    this.#unanswered = 0;
+    this.#acknowledgeDueMs = Infinity;
     this.streams.handOver();
     for (;;) {
       const bytes = this.#packetBytes();
@@ -200,8 +221,15 @@ export class Driver implements TurnTaker, StreamTableOwner {
     this.#endpoint.flushLater(this, "acknowledgements");
   }
 
+  acknowledgeLater(): void {
+    if (this.#acknowledgeDueMs !== Infinity) return;
+    this.#acknowledgeDueMs = this.nowMs + acknowledgementDelayMs;
+    if (this.#acknowledgeDueMs < this.#timerDueMs) this.#setTimer(this.#acknowledgeDueMs);
+  }
+
   flushNow(): void {
     this.flush();
+    this.#endpoint.submit();
   }
 
   getStats(): ConnectionStats {
@@ -248,13 +276,16 @@ export class Driver implements TurnTaker, StreamTableOwner {
     this.nowMs = performance.now();
     const engineMs = this.#engine.timeout();
     this.#engineDueMs = engineMs === null ? Infinity : this.nowMs + Math.max(1, engineMs);
-    let dueMs = Math.min(this.#engineDueMs, this.#releaseDueMs);
+    let dueMs = Math.min(this.#engineDueMs, this.#releaseDueMs, this.#acknowledgeDueMs);
     if (this.#state === "open") {
       dueMs = Math.min(dueMs, this.#prober.deadlineMs, this.streams.deadlineMs, this.#keepAlive.dueMs);
       if (this.#peer !== undefined) dueMs = Math.min(dueMs, this.#peer.deadlineMs);
     }
     // A timer that fires too early is cheaper than a new one for every packet.
-    if (dueMs >= this.#timerDueMs) return;
+    if (dueMs < this.#timerDueMs) this.#setTimer(dueMs);
+  }
+
+  #setTimer(dueMs: number): void {
     clearTimeout(this.#timer);
     this.#timerDueMs = dueMs;
     // The socket keeps the process alive, as long as something is to be expected from it.
@@ -278,6 +309,16 @@ export class Driver implements TurnTaker, StreamTableOwner {
     }
     if (this.#engine.isClosed() || this.nowMs >= this.#releaseDueMs) this.release();
     else this.process();
+  }
+
+  /**
+   * Whether there is nothing to send by now but the acknowledgement of a single datagram. The engine does not tell; but what
+   * it has to repeat, or kept back, it only has while something is in flight, and then its loss timer runs.
+   */
+  #isAcknowledgementAll(): boolean {
+    if (this.#state !== "open" || this.#unanswered >= answeredAtOnce) return false;
+    const isExamining = this.#peer !== undefined && this.#peer.bytesLeft !== Infinity;
+    return !isExamining && (this.#engine.timeout() ?? 0) > longestLossTimeoutMs;
   }
 
   #takeDatagrams(): void {
@@ -307,7 +348,7 @@ export class Driver implements TurnTaker, StreamTableOwner {
     return bytesLeft === Infinity ? this.#prober.datagramBytes : Math.min(bytesLeft, minDatagramBytes);
   }
 
-  #buildPacket(buffer: Buffer): number {
+  #buildPacket(buffer: Uint8Array): number {
     let length: number;
     try {
       length = this.#engine.send(buffer);
@@ -365,6 +406,6 @@ export class Driver implements TurnTaker, StreamTableOwner {
     this.#releaseDueMs = Math.min(this.#releaseDueMs, performance.now() + drainMs);
     this.streams.end(streamErrorOf(end));
     this.#events.onEnd(end);
-    this.flush();
+    this.flushNow();
   }
 }

@@ -7,5 +7,6 @@ export type { QuicListenerStats } from "./listener-stats.ts";
 export { createSelfSignedCertificate } from "./self-signed-certificate.ts";
 export type { SelfSignedCertificate, SelfSignedCertificateOptions } from "./self-signed-certificate.ts";
 export type { CertificateHash } from "./server-identity.ts";
+export type { UdpMode } from "./udp/open-udp-endpoint.ts";
 export { checkWebTransport } from "./webtransport/check.ts";
 export type { CheckWebTransportOptions, WebTransportCheck } from "./webtransport/check.ts";

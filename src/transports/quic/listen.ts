@@ -7,7 +7,6 @@ import { ConecError } from "../../core/errors.ts";
 import type { Address, CloseInfo, Connection, Listener, ServerCertificate } from "../../core/transport.ts";
 import { Acceptor } from "./acceptor.ts";
 import type { ServerProfile } from "./acceptor.ts";
-import { isLoopback } from "./address-bytes.ts";
 import { defaultAdmissionLimits } from "./admission.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import { assertRange, loadBinding } from "./binding.ts";
@@ -16,12 +15,15 @@ import { conecProtocol, createEngineConfig, http3Protocol, maxOriginalIdBytesWit
 import { defaultConnectionLimits } from "./connection-limits.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 import { assertMaxDatagramBytes, pathProfile } from "./datagram-sizes.ts";
+import type { PathOptions } from "./datagram-sizes.ts";
 import { PushQueue } from "../../streams/push-queue.ts";
 import type { QuicListenerStats } from "./listener-stats.ts";
 import { parseIdentity } from "./pem.ts";
 import type { Identity } from "./pem.ts";
 import { serverCertificate } from "./server-certificate.ts";
-import { UdpEndpoint } from "./udp-endpoint.ts";
+import { assertUdpMode, openUdpEndpoint } from "./udp/open-udp-endpoint.ts";
+import type { UdpMode } from "./udp/open-udp-endpoint.ts";
+import type { UdpEndpoint } from "./udp/udp-endpoint.ts";
 
 export interface QuicListenOptions {
   /** Where to listen. Default: everywhere, over IPv6 and IPv4. */
@@ -46,6 +48,8 @@ export interface QuicListenOptions {
    * default it comes from `key`.
    */
   statelessResetKey?: Uint8Array | undefined;
+  /** As in {@link QuicOptions}. */
+  udp?: UdpMode | undefined;
   /** Ends the call. An open listener is closed by `close`. */
   signal?: AbortSignal | undefined;
 }
@@ -69,7 +73,7 @@ export interface QuicListener extends Listener {
  * ```
  */
 export async function listen(options: QuicListenOptions): Promise<QuicListener> {
-  const { signal, maxDatagramBytes, statelessResetKey } = options;
+  const { signal, maxDatagramBytes, statelessResetKey, udp } = options;
   signal?.throwIfAborted();
   const identity = parseIdentity(options.cert, options.key);
   const idleTimeoutMs = assertRange("idleTimeoutMs", options.idleTimeoutMs ?? 15_000, 1, 2 ** 31 - 1);
@@ -77,12 +81,13 @@ export async function listen(options: QuicListenOptions): Promise<QuicListener> 
   const limits = checkedLimits(options.limits);
   const allowedOrigins = options.allowedOrigins && new Set(options.allowedOrigins.map(checkedOrigin));
   assertMaxDatagramBytes(maxDatagramBytes);
+  assertUdpMode(udp);
   if (statelessResetKey !== undefined && statelessResetKey.length < 32) {
     throw new ConecError("invalid-argument", "Cannot use `statelessResetKey`: it is shorter than 32 bytes");
   }
   const binding = await loadBinding();
   const configs = new ServerConfigs(binding, identity);
-  const endpoint = await bind(options.host, port);
+  const endpoint = await bind(options.host, port, udp);
   if (signal?.aborted === true) {
     await endpoint.close();
     throw signal.reason;
@@ -93,7 +98,10 @@ export async function listen(options: QuicListenOptions): Promise<QuicListener> 
   const acceptor = new Acceptor({
     binding,
     endpoint,
-    profileFor: (host, originalId) => configs.profileFor(host, originalId, { maxDatagramBytes, idleTimeoutMs }),
+    profileFor: (host, originalId) => {
+      const largestDatagram = endpoint.largestDatagram(host);
+      return configs.profileFor(host, originalId, { maxDatagramBytes, idleTimeoutMs, largestDatagram });
+    },
     statelessResetKey: statelessResetKey ?? deriveResetKey(identity),
     limits,
     allowedOrigins,
@@ -161,16 +169,12 @@ class ServerConfigs {
     this.#server = serverCertificate(identity.leaf);
   }
 
-  profileFor(
-    host: string,
-    originalId: Uint8Array | undefined,
-    options: { maxDatagramBytes: number | undefined; idleTimeoutMs: number },
-  ): ServerProfile {
+  profileFor(host: string, originalId: Uint8Array | undefined, options: PathOptions): ServerProfile {
     const datagrams = originalId === undefined || originalId.length <= maxOriginalIdBytesWithDatagrams;
-    const kind = `${isLoopback(host)} ${datagrams}`;
+    const profile = pathProfile(host, options);
+    const kind = `${datagrams} ${profile.maxStreamWindowBytes} ${profile.maxDatagramBytes}`;
     let made = this.#made.get(kind);
     if (made === undefined) {
-      const profile = pathProfile(host, options);
       const { cert, key } = this.#identity;
       const tls = { verifyPeer: false, allowFailure: false, ca: null, cert, key };
       const config = createEngineConfig(this.#binding, tls, {
@@ -191,19 +195,17 @@ class ServerConfigs {
   }
 }
 
-async function bind(host: string | undefined, port: number): Promise<UdpEndpoint> {
-  if (host !== undefined) return bindTo(await resolve(host), port);
+async function bind(host: string | undefined, port: number, udp: UdpMode | undefined): Promise<UdpEndpoint> {
+  const bindTo = (address: string) =>
+    openUdpEndpoint({ family: isIP(address) === 6 ? 6 : 4, bind: { host: address, port } }, udp);
+  if (host !== undefined) return bindTo(await resolve(host));
   try {
-    return await bindTo("::", port);
+    return await bindTo("::");
   } catch (error) {
     if (!(error instanceof ConecError) || error.code === "address-in-use") throw error;
     // No IPv6 on this machine.
-    return bindTo("0.0.0.0", port);
+    return bindTo("0.0.0.0");
   }
-}
-
-function bindTo(host: string, port: number): Promise<UdpEndpoint> {
-  return UdpEndpoint.open({ family: isIP(host) === 6 ? 6 : 4, bind: { host, port } });
 }
 
 async function resolve(host: string): Promise<string> {

@@ -1,4 +1,5 @@
 import { ConecError, toConecError } from "../../core/errors.ts";
+import { minDatagramBytes } from "./config.ts";
 import { parseStreamFault } from "./stream-fault.ts";
 import { SourceReader } from "../../streams/source-reader.ts";
 import type { ByteReader } from "../../core/transport.ts";
@@ -72,7 +73,8 @@ export class ReceiveStream implements ByteProducer {
       this.#controller?.enqueue(this.#host.slab.take(length));
     }
     if (fin) this.#controller?.close();
-    this.#host.acknowledgeSoon();
+    if (length < fewBytes) this.#host.acknowledgeLater();
+    else this.#host.acknowledgeSoon();
   }
 
   /** The connection has ended. */
@@ -150,3 +152,6 @@ export class ReceiveStream implements ByteProducer {
     this.#host.receiveEnded(this, how);
   }
 }
+
+/** Who is told only later that less than this was read can go on sending: the window has not changed much. */
+const fewBytes = minDatagramBytes;

@@ -1,7 +1,7 @@
 import type { Engine } from "./binding.ts";
 import { PeerAddress } from "./peer-address.ts";
 import type { SourceIds } from "./source-ids.ts";
-import type { UdpAddress } from "./udp-endpoint.ts";
+import type { UdpAddress } from "./udp/udp-endpoint.ts";
 
 export interface RoamingOptions {
   engine: Engine;

@@ -8,7 +8,7 @@ import type { LongHeader } from "./long-header.ts";
 import { createRetryToken, openRetryToken } from "./retry-token.ts";
 import { createStatelessReset, statelessResetToken } from "./stateless-reset.ts";
 import { TokenBucket } from "./token-bucket.ts";
-import type { UdpEndpoint, UdpSource } from "./udp-endpoint.ts";
+import type { UdpEndpoint, UdpSource } from "./udp/udp-endpoint.ts";
 
 export interface StatelessAnswersOptions {
   binding: Binding;

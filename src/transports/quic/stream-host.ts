@@ -16,6 +16,7 @@ export interface StreamHost {
   flushSoon(): void;
   /** The same, but after the data of other connections. */
   acknowledgeSoon(): void;
+  acknowledgeLater(): void;
   /** Builds and sends packets now. */
   flushNow(): void;
   /** Calls the stream's `handOver` just before the packets of this turn are built. */

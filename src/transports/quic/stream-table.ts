@@ -30,6 +30,7 @@ export interface StreamTableOwner {
   processSoon(): void;
   flushSoon(): void;
   acknowledgeSoon(): void;
+  acknowledgeLater(): void;
   flushNow(): void;
   /** {@link StreamTable.deadlineMs} has changed. */
   armTimer(): void;
@@ -194,6 +195,10 @@ export class StreamTable implements StreamHost {
 
   acknowledgeSoon(): void {
     this.#connection.acknowledgeSoon();
+  }
+
+  acknowledgeLater(): void {
+    this.#connection.acknowledgeLater();
   }
 
   flushNow(): void {

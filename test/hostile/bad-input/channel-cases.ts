@@ -143,7 +143,11 @@ const sendChannel = (via: number, metadata = {}) => ({ type: "sendChannel", via,
 
 const others: BadInput[] = [
   ["a channel that is not there", (eve) => eve.data(encodeVarints(77, 0, 0), [2, 1]), "connection protocol-error"],
-  ["a channel with the id 2^62 - 1", (eve) => eve.data(new Uint8Array(8).fill(0xff), [0]), "connection protocol-error"],
+  [
+    "a channel with the id 2^62 - 1",
+    (eve) => eve.data(new Uint8Array(8).fill(0xff), [0, 0]),
+    "connection protocol-error",
+  ],
   ["a channel that is only offered", (eve, scene) => dataForOffer(eve, scene), "nothing"],
   [
     "a second control stream",

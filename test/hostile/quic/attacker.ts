@@ -15,7 +15,8 @@ import type { ConnectionEvents } from "../../../src/transports/quic/connection.t
 import type { ConnectionEnd } from "../../../src/transports/quic/connection-end.ts";
 import { Driver } from "../../../src/transports/quic/driver.ts";
 import { defaultConnectionLimits } from "../../../src/transports/quic/connection-limits.ts";
-import { UdpEndpoint } from "../../../src/transports/quic/udp-endpoint.ts";
+import { openUdpEndpoint } from "../../../src/transports/quic/udp/open-udp-endpoint.ts";
+import type { UdpEndpoint } from "../../../src/transports/quic/udp/udp-endpoint.ts";
 import type { Scene } from "./attack.ts";
 import { frames } from "./frames.ts";
 import { PacketProtection } from "./packet-protection.ts";
@@ -74,7 +75,7 @@ export class Attacker {
       const native = quiche.Connection.connect(null, randomBytes(sourceIdBytes), local, remote, config);
       native.setKeylog(keyLog);
       const engine = new Engine(native);
-      const endpoint = await UdpEndpoint.open({ family: 4, connect: { host: "127.0.0.1", port } });
+      const endpoint = await openUdpEndpoint({ family: 4, connect: { host: "127.0.0.1", port } });
       const events = new EventEmitter();
       const ended = once(events, "end").then(([end]) => end as ConnectionEnd);
       let connectionEvents: ConnectionEvents | undefined;
