@@ -21,7 +21,7 @@ const common: TestUserConfig = {
 export default defineConfig({
   test: {
     // Many tests start processes of their own, so more workers than this only make them slower.
-    maxWorkers: 2,
+    maxWorkers: 3,
     sequence: { sequencer: PathSequencer, shuffle: false, concurrent: false },
     // Longer than scripts/test.js waits for vitest to end, so that a process that hangs is seen and not cut off.
     teardownTimeout: 60_000,

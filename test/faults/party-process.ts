@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildSync } from "esbuild";
+import { buildSync, stop } from "esbuild";
 
 import type { Namespace } from "../support/network/namespaces.js";
 import { resultOf } from "./calls.ts";
@@ -69,7 +69,7 @@ export class PartyProcess<Party> implements Remote<Party> {
   static async removeAll(): Promise<void> {
     const spares = Object.values(PartyProcess.#spares).flatMap((each) => each.splice(0));
     await Promise.all(spares.map(async (spare) => await (await spare).kill()));
-    removeProgram();
+    await removeProgram();
   }
 
   static readonly #spares: Record<PartyKind, Promise<PartyProcess<unknown>>[]> = { coordinator: [], client: [] };
@@ -136,9 +136,11 @@ export class PartyProcess<Party> implements Remote<Party> {
 
 let program: { path: string; folder: string } | undefined;
 
-function removeProgram(): void {
+async function removeProgram(): Promise<void> {
   if (program !== undefined) rmSync(program.folder, { recursive: true, force: true });
   program = undefined;
+  // buildSync too has a process that stays.
+  await stop();
 }
 
 /** Path of the program, made of the sources of now. It lies within the package, where its dependencies are found. */
