@@ -45,6 +45,8 @@ interface Entry {
   readonly driver: Driver;
   /** Where the connection was made from. */
   readonly from: UdpAddress;
+  /** See {@link sourceOf}. */
+  readonly source: string;
   established: boolean;
 }
 
@@ -110,7 +112,15 @@ export class Acceptor {
   #deliver(entry: Entry, datagram: Buffer, from: UdpSource): void {
     // A client may not move before its handshake is complete (RFC 9000, section 9).
     if (!entry.established && (from.port !== entry.from.port || from.address !== entry.from.host)) return;
+    if (!entry.established) this.#evict(this.#admission.received(entry.source, entry, datagram.length));
     entry.driver.receive(datagram, from);
+  }
+
+  /** Gives up a handshake to make room. */
+  #evict(entry: Entry | undefined): void {
+    if (entry === undefined) return;
+    this.#counters.evicted += 1;
+    entry.driver.release();
   }
 
   #welcome(header: LongHeader, datagram: Buffer, from: UdpSource): void {
@@ -168,6 +178,7 @@ export class Acceptor {
       // Clients ask more often, so this is for silences only.
       keepAliveIntervalMs: profile.idleTimeoutMs / 2,
       openTimeoutMs: limits.handshakeTimeoutMs,
+      maxOpeningBytes: limits.maxHandshakeBytes,
       limits,
       events: {
         onEstablished: () => {
@@ -190,16 +201,13 @@ export class Acceptor {
         },
       },
     });
-    const entry: Entry = { driver, from: peer, established: false };
+    const entry: Entry = { driver, from: peer, source, established: false };
     const keys = this.#table.enter(entry);
     keys.add(id.toString("latin1"));
     keys.add(header.destinationId.toString("latin1"));
     this.#connections.set(driver, () => protocol);
-    const evicted = this.#admission.begin(source, entry);
-    if (evicted !== undefined) {
-      counters.evicted += 1;
-      evicted.driver.release();
-    }
+    this.#evict(this.#admission.begin(source, entry));
+    this.#evict(this.#admission.received(source, entry, datagram.length));
     if (!driver.receive(datagram, from)) {
       counters.dropped += 1;
       driver.release();

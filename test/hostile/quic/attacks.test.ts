@@ -6,6 +6,7 @@ import { datagramAttacks } from "./datagram-attacks.ts";
 import { frameAttacks } from "./frame-attacks.ts";
 import { handshakeAttacks } from "./handshake-attacks.ts";
 import { HonestClients } from "./honest-clients.ts";
+import { LateClientProcess } from "./late-client-process.ts";
 import type { Figures } from "./victim.ts";
 import { VictimProcess } from "./victim-process.ts";
 
@@ -14,10 +15,11 @@ const attacks: Attack[] = [...frameAttacks, ...datagramAttacks, ...handshakeAtta
 
 describe("a Coordinator under attack, while honest Clients use it", () => {
   let victim: VictimProcess;
+  let late: LateClientProcess;
   let usualResidentBytes = 0;
 
   beforeAll(async () => {
-    victim = await VictimProcess.start();
+    [victim, late] = [await VictimProcess.start(), await LateClientProcess.start()];
     for (const each of attacks.filter(({ isHeavy }) => isHeavy)) {
       await attack(each);
       const { residentBytes } = await settled(Infinity);
@@ -25,7 +27,10 @@ describe("a Coordinator under attack, while honest Clients use it", () => {
     }
   }, 60_000);
 
-  afterAll(() => victim.end());
+  afterAll(async () => {
+    await victim.end();
+    await late.end();
+  });
 
   test.each(attacks)("$name", async (each) => {
     await attack(each);
@@ -37,7 +42,7 @@ describe("a Coordinator under attack, while honest Clients use it", () => {
     const honest = await HonestClients.start(victim);
     try {
       await honest.after(20);
-      await run({ victim, honest });
+      await run({ victim, honest, late });
       await honest.after(20);
       await honest.finish();
     } finally {

@@ -80,7 +80,11 @@ export class HonestClients {
   }
 }
 
-export function honestClient({ port, hash }: VictimProcess, id: string, localAddress?: string): Promise<Client> {
+export function honestClient(
+  { port, hash }: Pick<VictimProcess, "port" | "hash">,
+  id: string,
+  localAddress?: string,
+): Promise<Client> {
   const pins = [{ algorithm: "sha-256", value: hash }];
   // The Coordinator gives up who is silent for 2 s.
   const transport = quic({ serverCertificateHashes: pins, keepAliveIntervalMs: 500, localAddress });
