@@ -8,6 +8,7 @@ import { createApplicationProtocol } from "./application-protocol.ts";
 import type { ApplicationProtocol } from "./application-protocol.ts";
 import { serverIdBytes } from "./binding.ts";
 import type { Binding, Engine, EngineConfig } from "./binding.ts";
+import { certificateRefusal } from "./certificate-refusal.ts";
 import { minDatagramBytes } from "./config.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 import { ConnectionTable, retired } from "./connection-table.ts";
@@ -39,6 +40,8 @@ export interface ServerProfile extends PathProfile {
   config: EngineConfig;
   /** The certificate in that configuration. */
   server: ServerCertificate;
+  /** What a client may send in its handshake beyond `maxHandshakeBytes`, for a certificate that it is asked for. */
+  certificateBytes: number;
 }
 
 interface Entry {
@@ -143,7 +146,7 @@ export class Acceptor {
     const id = originalId === undefined ? randomBytes(serverIdBytes) : Buffer.from(header.destinationId);
     if (id.length !== serverIdBytes) return this.#drop();
     const profile = this.#options.profileFor(from.address, originalId);
-    const { config, datagramCandidates, maxStreamWindowBytes } = profile;
+    const { config, datagramCandidates, maxStreamWindowBytes, certificateBytes } = profile;
     const resetTokenOf = (each: Buffer) => tokenAsInteger(statelessResetToken(statelessResetKey, each));
     config.setStatelessResetToken(resetTokenOf(id));
     let engine: Engine;
@@ -178,20 +181,25 @@ export class Acceptor {
       // Clients ask more often, so this is for silences only.
       keepAliveIntervalMs: profile.idleTimeoutMs / 2,
       openTimeoutMs: limits.handshakeTimeoutMs,
-      maxOpeningBytes: limits.maxHandshakeBytes,
+      maxOpeningBytes: limits.maxHandshakeBytes + certificateBytes,
       limits,
       events: {
         onEstablished: () => {
           entry.established = true;
           this.#admission.end(source, entry);
           counters.accepted += 1;
-          const application = { driver, peer, profile, allowedOrigins, onConnection };
+          const certificates = engine.peerCertificates();
+          const application = { driver, peer, certificates, profile, allowedOrigins, onConnection };
           protocol = createApplicationProtocol(engine.applicationProtocol(), application);
         },
         onStream: (receive, send) => protocol?.onStream(receive, send),
         onDatagram: (payload) => protocol?.onDatagram?.(payload),
         onViolation: (violation) => (counters.violations[violation] += 1),
-        onEnd: (end) => protocol?.onEnd(end),
+        onEnd: (end) => {
+          const alert = entry.established ? undefined : engine.localError()?.errorCode;
+          if (alert !== undefined && certificateRefusal(alert) !== undefined) counters.certificatesRefused += 1;
+          protocol?.onEnd(end);
+        },
         onReleased: () => {
           this.#connections.delete(driver);
           keys.clear();

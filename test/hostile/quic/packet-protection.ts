@@ -32,11 +32,19 @@ export class PacketProtection {
 
   /** An Initial packet of a client whose own id has zero length. */
   sealInitial(destinationId: Uint8Array, token: Uint8Array, packetNumber: number, payload: Uint8Array): Buffer {
-    const version = Buffer.of(0, 0, 0, 1);
-    const ids = Buffer.concat([Buffer.of(destinationId.length), destinationId, Buffer.of(0)]);
+    const tokenField = Buffer.concat([varint(token.length), token]);
+    return this.#sealLong(0xc3, destinationId, tokenField, packetNumber, payload);
+  }
+
+  /** A Handshake packet of such a client. */
+  sealHandshake(destinationId: Uint8Array, packetNumber: number, payload: Uint8Array): Buffer {
+    return this.#sealLong(0xe3, destinationId, Buffer.of(), packetNumber, payload);
+  }
+
+  #sealLong(first: number, id: Uint8Array, more: Uint8Array, packetNumber: number, payload: Uint8Array): Buffer {
+    const start = Buffer.of(first, 0, 0, 0, 1, id.length, ...id, 0);
     const length = varint(numberBytes + payload.length + tagBytes);
-    const header = Buffer.concat([Buffer.of(0xc3), version, ids, varint(token.length), token, length]);
-    return this.#seal(header, packetNumber, payload);
+    return this.#seal(Buffer.concat([start, more, length]), packetNumber, payload);
   }
 
   #seal(start: Buffer, packetNumber: number, payload: Uint8Array): Buffer {

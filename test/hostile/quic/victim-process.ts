@@ -1,7 +1,7 @@
 import { once } from "node:events";
 
 import { ProgramProcess } from "./program-process.ts";
-import type { Figures, Question } from "./victim.ts";
+import type { Figures, Question, VictimOptions } from "./victim.ts";
 
 /** What is hung is ended from outside: a loop in the engine stops for nothing else. */
 const answerMs = 10_000;
@@ -14,11 +14,17 @@ export class VictimProcess {
   readonly #process: ProgramProcess;
   #lastId = 0;
 
-  static async start(): Promise<VictimProcess> {
+  static async start(options: VictimOptions = {}): Promise<VictimProcess> {
     const program = await ProgramProcess.start("victim.ts", {
       execArgv: ["--expose-gc"],
       // What glibc's allocator has got back, the system shall get back: else what is measured is what was once needed.
-      env: { ...process.env, MALLOC_ARENA_MAX: "1", MALLOC_TRIM_THRESHOLD_: "65536", MALLOC_MMAP_THRESHOLD_: "65536" },
+      env: {
+        ...process.env,
+        VICTIM_OPTIONS: JSON.stringify(options),
+        MALLOC_ARENA_MAX: "1",
+        MALLOC_TRIM_THRESHOLD_: "65536",
+        MALLOC_MMAP_THRESHOLD_: "65536",
+      },
     });
     const [{ port, hash }] = (await once(program.child, "message")) as [{ port: number; hash: string }];
     return new VictimProcess(program, port, hash);
