@@ -45,8 +45,10 @@ export class ForgedHandshake {
           await source.send(out.subarray(0, sent[0]));
         }
         const answer = await source.next();
-        if (answer === undefined) return undefined;
-        native.recv(Buffer.from(answer), { from: remote, to: local });
+        if (answer !== undefined) native.recv(Buffer.from(answer), { from: remote, to: local });
+        else if (native.isClosed()) return undefined;
+        // Says it again, as long as it would wait for an answer (idleTimeoutMs).
+        else native.onTimeout();
       }
       const secret = /^CLIENT_HANDSHAKE_TRAFFIC_SECRET \w+ (\w+)$/m.exec(readFileSync(keyLog, "latin1"))![1]!;
       const protection = new PacketProtection(Buffer.from(secret, "hex"));

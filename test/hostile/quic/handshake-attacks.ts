@@ -109,7 +109,7 @@ async function bytesWithGaps(source: Source, packets: number): Promise<void> {
   };
   source.forget();
   await send(0);
-  const retry = await source.next(isRetry, 50);
+  const retry = await source.next(isRetry, 1000);
   if (retry !== undefined) {
     who = parseRetry(retry);
     protection = PacketProtection.ofClientInitial(who.id);

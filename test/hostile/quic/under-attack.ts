@@ -27,10 +27,12 @@ export function underAttack(name: string, attacks: readonly Attack[], options?: 
       await late.end();
     });
 
-    test.each(attacks)("$name", async (each) => {
-      await attack(each);
-      await settled(1.1 * usualResidentBytes);
-    });
+    for (const each of attacks) {
+      test(each.name, async () => {
+        await attack(each);
+        await settled(1.1 * usualResidentBytes);
+      });
+    }
 
     async function attack({ run, counts = {} }: Attack): Promise<void> {
       const before = await victim.figures();

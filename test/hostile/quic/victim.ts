@@ -37,6 +37,8 @@ const limits = { maxHalfOpen: 128, handshakeTimeoutMs: 1000 };
 const listener = await listen({ host: "127.0.0.1", cert, key, idleTimeoutMs: 2000, limits, clientCertificates });
 coordinator.serve(listener);
 
+const giveBack = await loadTrim();
+
 process.on("message", (question: Question) => void answerTo(question));
 process.on("disconnect", () => process.exit());
 process.send!({ port: listener.address.port, hash: Buffer.from(hash).toString("hex") });
@@ -69,6 +71,7 @@ async function answerTo({ id, collected }: Question): Promise<void> {
     globalThis.gc!();
     await setImmediate();
     globalThis.gc!();
+    giveBack();
   }
   process.send!({ id, answer: await figures() });
 }
@@ -81,6 +84,18 @@ async function figures(): Promise<Figures> {
     residentBytes: rss,
     heapBytes: heapUsed + external,
   };
+}
+
+/** What C's allocator has got back, the system shall get back, too: else what is measured is what was once needed. */
+async function loadTrim(): Promise<() => void> {
+  try {
+    const koffi = await import("koffi");
+    const trim = koffi.load(null).func("malloc_trim", "int", ["size_t"]);
+    return () => void trim(0);
+  } catch {
+    // Another allocator, or no koffi.
+    return ignore;
+  }
 }
 
 function ignore(): void {}
