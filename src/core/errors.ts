@@ -15,7 +15,9 @@
  * - `peer-lost`: the party at the far end of a passed channel is gone.
  * - `connection-lost`: the connection ended without a close (idle timeout, reset by the other host).
  * - `unreachable`: nobody answers at that address.
- * - `certificate-untrusted`, `certificate-expired`, `certificate-name-mismatch`: the server is not who it should be.
+ * - `certificate-untrusted`, `certificate-expired`, `certificate-name-mismatch`: the server is not who it should be. With
+ *   `remote` false: the server does not take this Client's own certificate.
+ * - `certificate-required`: the server takes only Clients that show a certificate.
  * - `alpn-mismatch`: something else than conec listens there.
  * - `version-mismatch`: no protocol version in common.
  * - `address-in-use`: the port is taken.
@@ -45,6 +47,7 @@ export const conecErrorCodes = [
   "certificate-untrusted",
   "certificate-expired",
   "certificate-name-mismatch",
+  "certificate-required",
   "alpn-mismatch",
   "version-mismatch",
   "address-in-use",

@@ -87,5 +87,6 @@ const identities: readonly ConecErrorCode[] = [
   "certificate-untrusted",
   "certificate-expired",
   "certificate-name-mismatch",
+  "certificate-required",
   "alpn-mismatch",
 ];

@@ -40,7 +40,10 @@ export type ByteWriter = Pick<
 export interface Remote {
   readonly host: string;
   readonly port: number;
-  /** The TLS certificate chain of the other end, leaf first, DER; absent where there is none or it cannot be seen. */
+  /**
+   * The TLS certificate chain of the other end, leaf first, DER; absent where there is none or it cannot be seen. Of a Client:
+   * only if the listener asks for one, and checked only if it says by what.
+   */
   readonly certificates?: readonly Uint8Array[];
   /** Path and query of the URL that was dialled, where the transport carries them (WebTransport). Unverified. */
   readonly path?: string;

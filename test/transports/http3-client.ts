@@ -49,6 +49,7 @@ export class RawHttp3Client {
       datagramCandidates: [],
       streamWindowBytes: streamWindowBytes.loopback,
       keepAliveIntervalMs: Infinity,
+      maxOpeningBytes: Infinity,
       limits: defaultConnectionLimits,
       events: {
         onEstablished: () => events.emit("established"),

@@ -84,6 +84,29 @@ describe("admission", () => {
     expect(admission.halfOpen).toBe(9);
   });
 
+  test("when all have sent too much, the one that has sent most makes room, of the source that has", () => {
+    const admission = new Admission<number>({ ...defaultAdmissionLimits, maxHandshakeBytesInAll: 10_000 }, 0);
+    for (const [source, attempt] of [
+      ["a", 1],
+      ["a", 2],
+      ["b", 3],
+      ["b", 4],
+      ["c", 5],
+    ] as const) {
+      expect(begin(admission, source, true, 0, attempt).evicted).toBeUndefined();
+      expect(admission.received(source, attempt, 1000 + attempt)).toBeUndefined();
+    }
+    expect(admission.received("c", 5, 1000)).toBeUndefined();
+    expect(admission.received("a", 1, 5000)).toBe(1);
+    expect(admission.received("a", 1, 100_000)).toBeUndefined();
+    expect(admission.received("b", 4, 5000)).toBe(4);
+    expect(admission.halfOpen).toBe(3);
+    admission.end("c", 5);
+    // What those had sent who are no longer there does not count.
+    expect(admission.received("a", 2, 7000)).toBeUndefined();
+    expect(admission.received("a", 2, 1000)).toBe(2);
+  });
+
   test("no handshakes at all, if that is wanted", () => {
     const admission = new Admission<number>({ ...defaultAdmissionLimits, maxHalfOpen: 0 }, 0);
     expect(admission.decide("a", true, 0)).toBe("drop");

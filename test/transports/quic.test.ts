@@ -694,7 +694,7 @@ async function otherProtocolPort(): Promise<number> {
   const acceptor = new Acceptor({
     binding,
     endpoint,
-    profileFor: () => ({ ...profile, config, server: { certificateHashes: [] } }),
+    profileFor: () => ({ ...profile, config, server: { certificateHashes: [] }, certificateBytes: 0 }),
     statelessResetKey: randomBytes(32),
     limits: { ...defaultAdmissionLimits, ...defaultConnectionLimits },
     onConnection: () => {},

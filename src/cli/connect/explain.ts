@@ -35,6 +35,7 @@ const unreachable: ReadonlySet<ConecErrorCode> = new Set([
   "certificate-untrusted",
   "certificate-expired",
   "certificate-name-mismatch",
+  "certificate-required",
 ]);
 
 const advices: Partial<Record<ConecErrorCode, string>> = {

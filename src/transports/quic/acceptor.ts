@@ -8,6 +8,7 @@ import { createApplicationProtocol } from "./application-protocol.ts";
 import type { ApplicationProtocol } from "./application-protocol.ts";
 import { serverIdBytes } from "./binding.ts";
 import type { Binding, Engine, EngineConfig } from "./binding.ts";
+import { certificateRefusal } from "./certificate-refusal.ts";
 import { minDatagramBytes } from "./config.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 import { ConnectionTable, retired } from "./connection-table.ts";
@@ -39,12 +40,16 @@ export interface ServerProfile extends PathProfile {
   config: EngineConfig;
   /** The certificate in that configuration. */
   server: ServerCertificate;
+  /** What a client may send in its handshake beyond `maxHandshakeBytes`, for a certificate that it is asked for. */
+  certificateBytes: number;
 }
 
 interface Entry {
   readonly driver: Driver;
   /** Where the connection was made from. */
   readonly from: UdpAddress;
+  /** See {@link sourceOf}. */
+  readonly source: string;
   established: boolean;
 }
 
@@ -110,7 +115,15 @@ export class Acceptor {
   #deliver(entry: Entry, datagram: Buffer, from: UdpSource): void {
     // A client may not move before its handshake is complete (RFC 9000, section 9).
     if (!entry.established && (from.port !== entry.from.port || from.address !== entry.from.host)) return;
+    if (!entry.established) this.#evict(this.#admission.received(entry.source, entry, datagram.length));
     entry.driver.receive(datagram, from);
+  }
+
+  /** Gives up a handshake to make room. */
+  #evict(entry: Entry | undefined): void {
+    if (entry === undefined) return;
+    this.#counters.evicted += 1;
+    entry.driver.release();
   }
 
   #welcome(header: LongHeader, datagram: Buffer, from: UdpSource): void {
@@ -133,7 +146,7 @@ export class Acceptor {
     const id = originalId === undefined ? randomBytes(serverIdBytes) : Buffer.from(header.destinationId);
     if (id.length !== serverIdBytes) return this.#drop();
     const profile = this.#options.profileFor(from.address, originalId);
-    const { config, datagramCandidates, maxStreamWindowBytes } = profile;
+    const { config, datagramCandidates, maxStreamWindowBytes, certificateBytes } = profile;
     const resetTokenOf = (each: Buffer) => tokenAsInteger(statelessResetToken(statelessResetKey, each));
     config.setStatelessResetToken(resetTokenOf(id));
     let engine: Engine;
@@ -168,19 +181,25 @@ export class Acceptor {
       // Clients ask more often, so this is for silences only.
       keepAliveIntervalMs: profile.idleTimeoutMs / 2,
       openTimeoutMs: limits.handshakeTimeoutMs,
+      maxOpeningBytes: limits.maxHandshakeBytes + certificateBytes,
       limits,
       events: {
         onEstablished: () => {
           entry.established = true;
           this.#admission.end(source, entry);
           counters.accepted += 1;
-          const application = { driver, peer, profile, allowedOrigins, onConnection };
+          const certificates = engine.peerCertificates();
+          const application = { driver, peer, certificates, profile, allowedOrigins, onConnection };
           protocol = createApplicationProtocol(engine.applicationProtocol(), application);
         },
         onStream: (receive, send) => protocol?.onStream(receive, send),
         onDatagram: (payload) => protocol?.onDatagram?.(payload),
         onViolation: (violation) => (counters.violations[violation] += 1),
-        onEnd: (end) => protocol?.onEnd(end),
+        onEnd: (end) => {
+          const alert = entry.established ? undefined : engine.localError()?.errorCode;
+          if (alert !== undefined && certificateRefusal(alert) !== undefined) counters.certificatesRefused += 1;
+          protocol?.onEnd(end);
+        },
         onReleased: () => {
           this.#connections.delete(driver);
           keys.clear();
@@ -190,16 +209,13 @@ export class Acceptor {
         },
       },
     });
-    const entry: Entry = { driver, from: peer, established: false };
+    const entry: Entry = { driver, from: peer, source, established: false };
     const keys = this.#table.enter(entry);
     keys.add(id.toString("latin1"));
     keys.add(header.destinationId.toString("latin1"));
     this.#connections.set(driver, () => protocol);
-    const evicted = this.#admission.begin(source, entry);
-    if (evicted !== undefined) {
-      counters.evicted += 1;
-      evicted.driver.release();
-    }
+    this.#evict(this.#admission.begin(source, entry));
+    this.#evict(this.#admission.received(source, entry, datagram.length));
     if (!driver.receive(datagram, from)) {
       counters.dropped += 1;
       driver.release();

@@ -17,6 +17,13 @@ export interface AdmissionLimits {
   handshakeBurstPerSource: number;
   /** A handshake that takes longer is given up. */
   handshakeTimeoutMs: number;
+  /**
+   * What a client may send, in bytes, until its handshake is complete, with what it sends more than once (where it is asked
+   * for a certificate, 32 KiB more); and all clients
+   * together: beyond it, the handshake that has sent most is given up. The engine may keep 40 times as much.
+   */
+  maxHandshakeBytes: number;
+  maxHandshakeBytesInAll: number;
 }
 
 export const defaultAdmissionLimits: AdmissionLimits = {
@@ -27,6 +34,8 @@ export const defaultAdmissionLimits: AdmissionLimits = {
   handshakesPerSecondPerSource: 10,
   handshakeBurstPerSource: 64,
   handshakeTimeoutMs: 5000,
+  maxHandshakeBytes: 12 * 1024,
+  maxHandshakeBytesInAll: 4 * 1024 * 1024,
 };
 
 const maxSources = 4096;
@@ -47,9 +56,10 @@ export class Admission<Attempt> {
    * packets with a forged source would use up what is for its owner.
    */
   readonly #sources = { proven: new Map<string, TokenBucket>(), unproven: new Map<string, TokenBucket>() };
-  /** By source, oldest first. */
-  readonly #attempts = new Map<string, Set<Attempt>>();
+  /** By source, oldest first; with the bytes that each has sent. */
+  readonly #attempts = new Map<string, Map<Attempt, number>>();
   #halfOpen = 0;
+  #bytes = 0;
 
   constructor(limits: AdmissionLimits, nowMs: number) {
     this.#limits = limits;
@@ -77,29 +87,59 @@ export class Admission<Attempt> {
   begin(source: string, attempt: Attempt): Attempt | undefined {
     const evicted = this.#halfOpen >= this.#limits.maxHalfOpen ? this.#evict() : undefined;
     let attempts = this.#attempts.get(source);
-    if (attempts === undefined) this.#attempts.set(source, (attempts = new Set()));
-    attempts.add(attempt);
+    if (attempts === undefined) this.#attempts.set(source, (attempts = new Map()));
+    attempts.set(attempt, 0);
     this.#halfOpen += 1;
     return evicted;
+  }
+
+  /** A handshake under way has sent something. Returns one that is to be given up, if all have sent too much. */
+  received(source: string, attempt: Attempt, bytes: number): Attempt | undefined {
+    const attempts = this.#attempts.get(source);
+    const before = attempts?.get(attempt);
+    if (attempts === undefined || before === undefined) return undefined;
+    attempts.set(attempt, before + bytes);
+    this.#bytes += bytes;
+    return this.#bytes > this.#limits.maxHandshakeBytesInAll ? this.#evictLargest() : undefined;
   }
 
   /** A handshake is complete or was given up. */
   end(source: string, attempt: Attempt): void {
     const attempts = this.#attempts.get(source);
-    if (attempts === undefined || !attempts.delete(attempt)) return;
+    const bytes = attempts?.get(attempt);
+    if (attempts === undefined || bytes === undefined) return;
+    attempts.delete(attempt);
+    this.#bytes -= bytes;
     this.#halfOpen -= 1;
     if (attempts.size === 0) this.#attempts.delete(source);
   }
 
   /** The oldest of the source that has the most: a flood of one source crowds out itself. */
   #evict(): Attempt | undefined {
-    let most: [string, Set<Attempt>] | undefined;
+    let most: [string, Map<Attempt, number>] | undefined;
     for (const each of this.#attempts) if (most === undefined || each[1].size > most[1].size) most = each;
     if (most === undefined) return undefined;
     const [source, attempts] = most;
-    const [oldest] = attempts;
-    this.end(source, oldest as Attempt);
+    const oldest = attempts.keys().next().value as Attempt;
+    this.end(source, oldest);
     return oldest;
+  }
+
+  /** Of the source that has sent most, the handshake that has. */
+  #evictLargest(): Attempt {
+    let [most, largest] = [-1, undefined as [string, Attempt] | undefined];
+    for (const [source, attempts] of this.#attempts) {
+      let [sum, largestHere] = [0, -1];
+      let attemptHere: Attempt;
+      for (const [attempt, bytes] of attempts) {
+        sum += bytes;
+        if (bytes > largestHere) [largestHere, attemptHere] = [bytes, attempt];
+      }
+      if (sum > most) [most, largest] = [sum, [source, attemptHere!]];
+    }
+    const [source, attempt] = largest!;
+    this.end(source, attempt);
+    return attempt;
   }
 
   #bucketOf(source: string, proven: boolean, nowMs: number): TokenBucket {

@@ -22,6 +22,8 @@ export interface ApplicationProtocol {
 export interface ApplicationProtocolOptions {
   driver: Driver;
   peer: UdpAddress;
+  /** What the client has shown, leaf first, DER. */
+  certificates: readonly Uint8Array[];
   profile: Pick<PathProfile, "datagramCandidates" | "idleTimeoutMs"> & { server: ServerCertificate };
   allowedOrigins: ReadonlySet<string> | undefined;
   onConnection: (connection: Connection) => void;
@@ -36,9 +38,9 @@ const browserKeepAliveMs = 5000;
 /** Begins what the handshake has agreed on: conec's own protocol, or HTTP/3 for browsers. */
 export function createApplicationProtocol(
   name: string,
-  { driver, peer, profile, allowedOrigins, onConnection }: ApplicationProtocolOptions,
+  { driver, peer, certificates, profile, allowedOrigins, onConnection }: ApplicationProtocolOptions,
 ): ApplicationProtocol | undefined {
-  const remote = { host: unmapped(peer.host), port: peer.port };
+  const remote = { host: unmapped(peer.host), port: peer.port, ...(certificates.length > 0 && { certificates }) };
   const { server } = profile;
   if (name === conecProtocol) {
     let protocol: ApplicationProtocol | undefined;

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type * as native from "@matrixai/quic/native/types.js";
 import type { Quiche } from "@matrixai/quic/native/quiche.js";
 
@@ -24,6 +25,8 @@ export interface TlsOptions {
   verifyPeer: boolean;
   /** Whether the handshake goes on when that check fails, so that it can be made in JS. */
   allowFailure: boolean;
+  /** Of a server: whether the handshake goes on when a client shows none. Cannot be had with `allowFailure`. */
+  mayBeAbsent?: boolean;
   /** Trusted roots, PEM. */
   ca: string | null;
   key: string | null;
@@ -60,6 +63,9 @@ const pinnedPath = { from: pinnedRemote, to: pinnedLocal };
 /** See {@link Engine.streamSend}. */
 const maxUnsentBytes = 1024 * 1024;
 
+/** Of BoringSSL: a name, a key to encrypt tickets, and one to authenticate them. */
+const ticketKeyBytes = 48;
+
 const noBytes = new Uint8Array(0);
 
 const signatureAlgorithms = [
@@ -89,8 +95,8 @@ export function loadBinding(): Promise<Binding> {
 
 function checkedBinding(quiche: Quiche): Binding {
   return {
-    createConfig({ verifyPeer, allowFailure, ca, key, cert }) {
-      return quiche.Config.withBoringSslCtx(
+    createConfig({ verifyPeer, allowFailure, mayBeAbsent = false, ca, key, cert }) {
+      const config = quiche.Config.withBoringSslCtx(
         verifyPeer,
         allowFailure,
         ca === null ? null : Buffer.from(ca),
@@ -98,6 +104,9 @@ function checkedBinding(quiche: Quiche): Binding {
         cert === null ? null : [Buffer.from(cert)],
         signatureAlgorithms,
       );
+      // Asks and checks as before, but insists on nothing, and takes no more notice of `allowFailure`.
+      if (mayBeAbsent) config.verifyPeer(true);
+      return config;
     },
     connect(serverName, config) {
       if (serverName !== null && (serverName.length === 0 || serverName.length > 255 || serverName.includes("\0"))) {
@@ -109,6 +118,8 @@ function checkedBinding(quiche: Quiche): Binding {
     accept(sourceId, originalId, config) {
       assertRange("connection id", sourceId.length, serverIdBytes, serverIdBytes);
       if (originalId !== null) assertRange("connection id", originalId.length, 1, quiche.MAX_CONN_ID_LEN);
+      // So that no ticket of an earlier connection is good for anything: who resumes shows no certificate.
+      config.setTicketKey(randomBytes(ticketKeyBytes));
       return new Engine(quiche.Connection.accept(sourceId, originalId, pinnedLocal, pinnedRemote, config));
     },
     tokenOf: (datagram) => quiche.Header.fromSlice(datagram, serverIdBytes).token ?? new Uint8Array(0),

@@ -1,3 +1,4 @@
+import { ConecError } from "../../core/errors.ts";
 import { assertRange } from "./binding.ts";
 import type { Binding, EngineConfig, TlsOptions } from "./binding.ts";
 
@@ -64,9 +65,9 @@ const datagramQueue = 64;
  */
 export const maxOriginalIdBytesWithDatagrams = 8;
 
-/** Builds the engine's configuration. Throws what the engine throws when it does not take the TLS material. */
+/** Builds the engine's configuration. @throws as {@link createTlsConfig} */
 export function createEngineConfig(binding: Binding, tls: TlsOptions, options: ProtocolOptions): EngineConfig {
-  const config = binding.createConfig(tls);
+  const config = createTlsConfig(binding, tls);
   config.setApplicationProtos([...(options.applicationProtocols ?? [conecProtocol])]);
   config.setMaxIdleTimeout(assertRange("idleTimeoutMs", options.idleTimeoutMs, 1, 2 ** 31 - 1));
   config.setMaxRecvUdpPayloadSize(engineMaxDatagramBytes);
@@ -91,4 +92,15 @@ export function createEngineConfig(binding: Binding, tls: TlsOptions, options: P
   // with it the time until it sends again what was lost.
   config.enablePacing(true);
   return config;
+}
+
+/** @throws ConecError `invalid-argument` when the engine does not take the certificate */
+export function createTlsConfig(binding: Binding, tls: TlsOptions): EngineConfig {
+  try {
+    return binding.createConfig(tls);
+  } catch (cause) {
+    // What was looked at before has passed: it is, for example, a certificate that is for other uses (key usage).
+    const said = (cause as Error).message;
+    throw new ConecError("invalid-argument", `Cannot use the certificate: the QUIC engine says ${said}`, { cause });
+  }
 }

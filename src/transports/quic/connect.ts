@@ -5,11 +5,13 @@ import { ConecError } from "../../core/errors.ts";
 import type { Connection, ConnectOptions, Transport } from "../../core/transport.ts";
 import { assertRange, loadBinding } from "./binding.ts";
 import type { Binding, EngineConfig } from "./binding.ts";
+import { parseClientIdentity } from "./client-certificates.ts";
 import { conecProtocol, createEngineConfig, http3Protocol } from "./config.ts";
 import { assertMaxDatagramBytes, pathProfile } from "./datagram-sizes.ts";
 import { dial } from "./dial.ts";
 import type { ClientProfile } from "./dial.ts";
 import { firstToConnect } from "./first-to-connect.ts";
+import type { Pem } from "./pem.ts";
 import { ServerIdentity } from "./server-identity.ts";
 import type { CertificateHash } from "./server-identity.ts";
 import { assertUdpMode } from "./udp/open-udp-endpoint.ts";
@@ -22,6 +24,15 @@ export interface QuicOptions {
   serverCertificateHashes?: readonly CertificateHash[] | undefined;
   /** The name to expect in the server's certificate. Default: the host of the URL. */
   serverName?: string | undefined;
+  /**
+   * This Client's own certificate chain, PEM, leaf first, at most 16 KiB; shown to servers that ask for one
+   * (`clientCertificates` of a listener). Over TLS 1.3 a server looks at it last: if it does not take it, `connect` has
+   * resolved, and the connection ends with `certificate-untrusted` or `certificate-expired`, or with `certificate-required`
+   * if there is none.
+   */
+  cert?: Pem | undefined;
+  /** The key of `cert`, PEM: Ed25519, ECDSA or RSA. */
+  key?: Pem | undefined;
   /**
    * Largest UDP payload, 1200 to 65527. Only what was proven to arrive is used. Default: what
    * the network takes, up to 16376.
@@ -39,6 +50,11 @@ export interface QuicOptions {
   udp?: UdpMode | undefined;
 }
 
+export interface QuicTransport extends Transport {
+  /** From now on servers are shown this certificate; connections that are open go on. @throws ConecError `invalid-argument` */
+  updateCertificate(identity: { cert: Pem; key: Pem }): void;
+}
+
 const defaultPort = 443;
 
 /**
@@ -50,12 +66,12 @@ const defaultPort = 443;
  * const connection = await quic({ ca }).connect("https://coordinator.example:4433");
  * ```
  */
-export function quic(options: QuicOptions = {}): Transport {
+export function quic(options: QuicOptions = {}): QuicTransport {
   return dialler(conecProtocol, options);
 }
 
 /** Dials servers that speak a protocol over QUIC, named as in ALPN. */
-export function dialler(protocol: string, options: QuicOptions): Transport {
+export function dialler(protocol: string, options: QuicOptions): QuicTransport {
   const { maxDatagramBytes, localAddress, udp } = options;
   const connectTimeoutMs = assertRange("connectTimeoutMs", options.connectTimeoutMs ?? 10_000, 1, maxTimerMs);
   const idleTimeoutMs = assertRange("idleTimeoutMs", options.idleTimeoutMs ?? 15_000, 1, maxTimerMs);
@@ -66,6 +82,7 @@ export function dialler(protocol: string, options: QuicOptions): Transport {
     throw new ConecError("invalid-argument", "Cannot use `localAddress`: it is not an IP address");
   }
   const identity = new ServerIdentity(options);
+  let own = parseClientIdentity(options.cert, options.key);
   const configs = new Map<string, EngineConfig>();
 
   function profileFor(binding: Binding, host: string, largestDatagram: number | undefined): ClientProfile {
@@ -73,7 +90,8 @@ export function dialler(protocol: string, options: QuicOptions): Transport {
     const kind = `${profile.maxStreamWindowBytes} ${profile.maxDatagramBytes}`;
     let config = configs.get(kind);
     if (config === undefined) {
-      config = createEngineConfig(binding, identity.tls, {
+      const tls = { ...identity.tls, cert: own?.cert ?? null, key: own?.key ?? null };
+      config = createEngineConfig(binding, tls, {
         ...profile,
         applicationProtocols: [protocol],
         datagrams: protocol === http3Protocol,
@@ -107,7 +125,12 @@ export function dialler(protocol: string, options: QuicOptions): Transport {
     });
   }
 
-  return { name: "quic", connect };
+  function updateCertificate({ cert, key }: { cert: Pem; key: Pem }): void {
+    own = parseClientIdentity(cert, key);
+    configs.clear();
+  }
+
+  return { name: "quic", connect, updateCertificate };
 }
 
 const maxTimerMs = 2 ** 31 - 1;

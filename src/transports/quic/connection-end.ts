@@ -1,6 +1,7 @@
 import { ConecError, reasonText } from "../../core/errors.ts";
 import type { CloseInfo } from "../../core/transport.ts";
 import type { Engine } from "./binding.ts";
+import { certificateRefusal } from "./certificate-refusal.ts";
 
 /** How a connection ended: by a close, or by an error. */
 export type ConnectionEnd = { readonly info: CloseInfo } | { readonly error: ConecError };
@@ -16,6 +17,7 @@ export function streamErrorOf(end: ConnectionEnd): ConecError {
 /** TLS alert `no_application_protocol` as a QUIC error code (RFC 9001, section 4.8; RFC 7301). */
 const noApplicationProtocol = 0x178;
 const connectionRefused = 0x02;
+const cryptoBufferExceeded = 0x0d;
 
 /** Why the engine has ended the connection by itself or on the other end's word. */
 export function endOf(engine: Engine): ConnectionEnd {
@@ -44,7 +46,12 @@ function transportError(code: number, reason: string): ConecError {
   if (code === connectionRefused) {
     return new ConecError("refused", `The other end refused the connection${said}`, { remote: true });
   }
+  if (code === cryptoBufferExceeded) {
+    return new ConecError("limit-exceeded", "The other end takes no handshake of this length", { remote: true });
+  }
   if (code === 0) return new ConecError("connection-lost", `The other end went away${said}`, { remote: true });
+  const refusal = certificateRefusal(code);
+  if (refusal !== undefined) return refusal;
   return new ConecError("protocol-error", `The other end closed with error ${hex(code)}${said}`, { remote: true });
 }
 

@@ -70,6 +70,7 @@ export async function dial(options: DialOptions): Promise<QuicConnection> {
       datagramCandidates: profile.datagramCandidates,
       streamWindowBytes: profile.maxStreamWindowBytes,
       keepAliveIntervalMs: options.keepAliveIntervalMs,
+      maxOpeningBytes,
       limits: defaultConnectionLimits,
       events: {
         onEstablished: () => {
@@ -132,6 +133,9 @@ const unreachable: Readonly<Record<string, string>> = {
   ENETUNREACH: "the network cannot be reached",
   EACCES: "it is prohibited",
 };
+
+/** What a server may send before the handshake is complete: a long chain, and all of it several times. */
+const maxOpeningBytes = 256 * 1024;
 
 /** TLS alerts as QUIC error codes (RFC 9001, section 4.8). */
 const firstTlsAlert = 0x100;

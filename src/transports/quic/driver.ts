@@ -33,6 +33,8 @@ export interface DriverOptions {
   keepAliveIntervalMs: number;
   /** How long the handshake may take. Default: as long as something is heard. */
   openTimeoutMs?: number;
+  /** How much the other end may send before it is complete: the engine keeps what has gaps (CVE-2024-1765). */
+  maxOpeningBytes: number;
   limits: ConnectionLimits;
   events: DriverEvents;
 }
@@ -68,6 +70,7 @@ const answeredAtOnce = 2;
 /** RFC 9000, section 20.1. */
 const noError = 0x00;
 const protocolViolation = 0x0a;
+const cryptoBufferExceeded = 0x0d;
 const aeadLimitReached = 0x0f;
 const firstTlsAlert = 0x100;
 const lastTlsAlert = 0x1ff;
@@ -91,6 +94,7 @@ export class Driver implements TurnTaker, StreamTableOwner {
   readonly #prober: PathProber;
   readonly #sentPackets: SentPackets;
   readonly #keepAlive: KeepAlive;
+  #openingBytesLeft: number;
   #state: "opening" | "open" | "ended" | "released" = "opening";
   /** Whether a datagram has come in since the last turn. */
   #heard = false;
@@ -112,6 +116,7 @@ export class Driver implements TurnTaker, StreamTableOwner {
     this.#events = options.events;
     this.#keepAlive = new KeepAlive(options.keepAliveIntervalMs);
     this.#releaseDueMs = this.nowMs + (options.openTimeoutMs ?? Infinity);
+    this.#openingBytesLeft = options.maxOpeningBytes;
     this.#sentPackets = new SentPackets(engine, limits.maxBytesSent);
     this.streams = new StreamTable({ engine, isServer, streamWindowBytes, limits, connection: this });
     this.#prober = new PathProber({
@@ -145,6 +150,12 @@ export class Driver implements TurnTaker, StreamTableOwner {
   }
 
   #take(datagram: Buffer): boolean {
+    if (this.#state === "opening" && (this.#openingBytesLeft -= datagram.length) < 0) {
+      this.#giveUp("data", "a handshake that is too long", cryptoBufferExceeded);
+      // There is nothing to wait for, and there may be many of them.
+      this.release();
+      return false;
+    }
     this.streams.received(datagram.length);
     this.#heard = true;
     this.#unanswered += 1;

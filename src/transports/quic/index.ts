@@ -1,5 +1,6 @@
 export { quic } from "./connect.ts";
-export type { QuicOptions } from "./connect.ts";
+export type { QuicOptions, QuicTransport } from "./connect.ts";
+export type { ClientCertificates } from "./client-certificates.ts";
 export { loadKeyPair } from "./load-key-pair.ts";
 export { listen } from "./listen.ts";
 export type { QuicListener, QuicListenLimits, QuicListenOptions } from "./listen.ts";

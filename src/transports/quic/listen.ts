@@ -10,8 +10,16 @@ import type { ServerProfile } from "./acceptor.ts";
 import { defaultAdmissionLimits } from "./admission.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import { assertRange, loadBinding } from "./binding.ts";
-import type { Binding } from "./binding.ts";
-import { conecProtocol, createEngineConfig, http3Protocol, maxOriginalIdBytesWithDatagrams } from "./config.ts";
+import type { Binding, TlsOptions } from "./binding.ts";
+import { clientCertificateBytes, parseClientCertificates, tlsOfRules } from "./client-certificates.ts";
+import type { ClientCertificateRules, ClientCertificates } from "./client-certificates.ts";
+import {
+  conecProtocol,
+  createEngineConfig,
+  createTlsConfig,
+  http3Protocol,
+  maxOriginalIdBytesWithDatagrams,
+} from "./config.ts";
 import { defaultConnectionLimits } from "./connection-limits.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 import { assertMaxDatagramBytes, pathProfile } from "./datagram-sizes.ts";
@@ -34,6 +42,8 @@ export interface QuicListenOptions {
   cert: string | Uint8Array;
   /** PEM: Ed25519, ECDSA (P-256 for browsers that pin it), or RSA. */
   key: string | Uint8Array;
+  /** Asks Clients for certificates of their own, beside the key that every Client proves. Default: they are not asked. */
+  clientCertificates?: ClientCertificates | undefined;
   /** As in {@link QuicOptions}. */
   maxDatagramBytes?: number | undefined;
   idleTimeoutMs?: number | undefined;
@@ -57,8 +67,11 @@ export interface QuicListenOptions {
 export type QuicListenLimits = AdmissionLimits & ConnectionLimits;
 
 export interface QuicListener extends Listener {
-  /** New connections get the new certificate; those that are open go on. @throws ConecError `invalid-argument` */
-  updateCertificate(identity: { cert: string | Uint8Array; key: string | Uint8Array }): void;
+  /**
+   * New connections get the new certificate, and are asked for theirs by the new rules if some are given; those that are open
+   * go on. @throws ConecError `invalid-argument`, `unsupported`
+   */
+  updateCertificate(identity: Pick<QuicListenOptions, "cert" | "key" | "clientCertificates">): void;
   getStats(): Promise<QuicListenerStats>;
 }
 
@@ -76,6 +89,7 @@ export async function listen(options: QuicListenOptions): Promise<QuicListener> 
   const { signal, maxDatagramBytes, statelessResetKey, udp } = options;
   signal?.throwIfAborted();
   const identity = parseIdentity(options.cert, options.key);
+  const clientCertificates = options.clientCertificates && parseClientCertificates(options.clientCertificates);
   const idleTimeoutMs = assertRange("idleTimeoutMs", options.idleTimeoutMs ?? 15_000, 1, 2 ** 31 - 1);
   const port = assertRange("port", options.port ?? 0, 0, 65_535);
   const limits = checkedLimits(options.limits);
@@ -86,7 +100,7 @@ export async function listen(options: QuicListenOptions): Promise<QuicListener> 
     throw new ConecError("invalid-argument", "Cannot use `statelessResetKey`: it is shorter than 32 bytes");
   }
   const binding = await loadBinding();
-  const configs = new ServerConfigs(binding, identity);
+  const configs = new ServerConfigs(binding, identity, clientCertificates);
   const endpoint = await bind(options.host, port, udp);
   if (signal?.aborted === true) {
     await endpoint.close();
@@ -136,8 +150,12 @@ class UdpListener implements QuicListener {
     return this.#incoming.readable((connection) => connection);
   }
 
-  updateCertificate({ cert, key }: { cert: string | Uint8Array; key: string | Uint8Array }): void {
-    this.#configs.replace(parseIdentity(cert, key));
+  updateCertificate({
+    cert,
+    key,
+    clientCertificates,
+  }: Pick<QuicListenOptions, "cert" | "key" | "clientCertificates">): void {
+    this.#configs.replace(parseIdentity(cert, key), clientCertificates && parseClientCertificates(clientCertificates));
   }
 
   async getStats(): Promise<QuicListenerStats> {
@@ -156,17 +174,18 @@ class UdpListener implements QuicListener {
   }
 }
 
-/** The engine's configurations for the certificate in use, made when first needed. */
+/** The engine's configurations for the certificates in use, made when first needed. */
 class ServerConfigs {
   readonly #binding: Binding;
   readonly #made = new Map<string, ServerProfile>();
-  #identity: Identity;
-  #server: ServerCertificate;
+  #tls!: TlsOptions;
+  #server!: ServerCertificate;
+  #clientCertificates: ClientCertificateRules | undefined;
 
-  constructor(binding: Binding, identity: Identity) {
+  /** @throws ConecError `invalid-argument`, `unsupported` */
+  constructor(binding: Binding, identity: Identity, clientCertificates: ClientCertificateRules | undefined) {
     this.#binding = binding;
-    this.#identity = identity;
-    this.#server = serverCertificate(identity.leaf);
+    this.replace(identity, clientCertificates);
   }
 
   profileFor(host: string, originalId: Uint8Array | undefined, options: PathOptions): ServerProfile {
@@ -175,22 +194,26 @@ class ServerConfigs {
     const kind = `${datagrams} ${profile.maxStreamWindowBytes} ${profile.maxDatagramBytes}`;
     let made = this.#made.get(kind);
     if (made === undefined) {
-      const { cert, key } = this.#identity;
-      const tls = { verifyPeer: false, allowFailure: false, ca: null, cert, key };
-      const config = createEngineConfig(this.#binding, tls, {
+      const config = createEngineConfig(this.#binding, this.#tls, {
         ...profile,
         applicationProtocols: [conecProtocol, http3Protocol],
         datagrams,
       });
-      made = { ...profile, config, server: this.#server };
+      const certificateBytes = this.#tls.verifyPeer ? clientCertificateBytes : 0;
+      made = { ...profile, config, server: this.#server, certificateBytes };
       this.#made.set(kind, made);
     }
     return made;
   }
 
-  replace(identity: Identity): void {
-    this.#identity = identity;
-    this.#server = serverCertificate(identity.leaf);
+  /** Without rules for Clients, they stay. @throws ConecError `invalid-argument`, `unsupported`: all is as it was */
+  replace({ cert, key, leaf }: Identity, clientCertificates = this.#clientCertificates): void {
+    const tls = { ...tlsOfRules(clientCertificates), cert, key };
+    // What the engine does not take, it had better say now than when somebody dials.
+    createTlsConfig(this.#binding, tls);
+    this.#tls = tls;
+    this.#server = serverCertificate(leaf);
+    this.#clientCertificates = clientCertificates;
     this.#made.clear();
   }
 }

@@ -11,6 +11,8 @@ export interface QuicListenerStats extends ListenerStats {
   handshakesFailed: number;
   /** Of these, those that had to make room. */
   evicted: number;
+  /** And those in which the client's certificate was not taken, or was not there. */
+  certificatesRefused: number;
   /** Clients that were asked to show that their address is their own (RFC 9000, section 8.1.2). */
   retried: number;
   /** First packets that were not answered, by a limit or because they are malformed. */
@@ -37,6 +39,7 @@ export function createCounters(): QuicListenerCounters {
     accepted: 0,
     handshakesFailed: 0,
     evicted: 0,
+    certificatesRefused: 0,
     retried: 0,
     dropped: 0,
     versionNegotiations: 0,

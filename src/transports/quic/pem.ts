@@ -3,13 +3,15 @@ import type { KeyObject } from "node:crypto";
 
 import { ConecError } from "../../core/errors.ts";
 
-/** A server's certificate chain and key, checked: the engine does not survive bad ones. */
+/** The certificate chain and key of one end, checked: the engine does not survive bad ones. */
 export interface Identity {
   readonly cert: string;
   readonly key: string;
   /** PKCS #8, DER. */
   readonly keyBytes: Uint8Array;
   readonly leaf: X509Certificate;
+  /** Of all certificates together, DER. */
+  readonly chainBytes: number;
 }
 
 export type Pem = string | Uint8Array;
@@ -27,6 +29,7 @@ export function parseIdentity(cert: Pem, key: Pem): Identity {
   }
   return {
     leaf,
+    chainBytes: chain.reduce((sum, { raw }) => sum + raw.length, 0),
     cert: chain.map((certificate) => certificate.toString()).join("\n"),
     key: privateKey.export({ type: "pkcs8", format: "pem" }) as string,
     keyBytes: privateKey.export({ type: "pkcs8", format: "der" }),
@@ -46,6 +49,14 @@ export function parseCertificates(name: string, pem: Pem): X509Certificate[] {
       throw new ConecError("invalid-argument", `Cannot read \`${name}\`: not a certificate`, { cause });
     }
   });
+}
+
+/** All certificates of one or several PEM texts, as one. @throws ConecError `invalid-argument` */
+export function parseAuthorities(ca: Pem | readonly Pem[]): string {
+  const list = typeof ca === "string" || ca instanceof Uint8Array ? [ca] : ca;
+  const certificates = list.flatMap((pem) => parseCertificates("ca", pem));
+  if (certificates.length === 0) throw new ConecError("invalid-argument", "Cannot use `ca`: it is empty");
+  return certificates.map((certificate) => certificate.toString()).join("\n");
 }
 
 function parseKey(pem: Pem): KeyObject {

@@ -55,15 +55,15 @@ export interface CertificateRequest {
   notAfter: Date;
   /** The subject's private key. */
   key: KeyObject;
-  /** Whether it may issue others. */
-  isAuthority?: boolean;
+  /** What it is for. Default: servers. Of an "authority": to issue others. */
+  use?: "server" | "client" | "authority";
   /** Who signs. Default: the subject itself. */
   issuer?: { name: string; key: KeyObject };
 }
 
 /** Makes an X.509 certificate (RFC 5280). */
 export function issueCertificate(request: CertificateRequest): SelfSignedCertificate {
-  const { name, hosts, notBefore, notAfter, key, isAuthority = false, issuer = { name, key } } = request;
+  const { name, hosts, notBefore, notAfter, key, use = "server", issuer = { name, key } } = request;
   const algorithm = signatureAlgorithm(issuer.key);
   const body = der.sequence(
     der.explicit(0, der.integer(Buffer.of(2))),
@@ -76,8 +76,8 @@ export function issueCertificate(request: CertificateRequest): SelfSignedCertifi
     der.explicit(
       3,
       der.sequence(
-        extension(oid.basicConstraints, true, isAuthority ? der.sequence(der.boolean(true)) : der.sequence()),
-        ...(isAuthority ? [] : [extension(oid.extendedKeyUsage, false, der.sequence(der.objectId(oid.serverAuth)))]),
+        extension(oid.basicConstraints, true, use === "authority" ? der.sequence(der.boolean(true)) : der.sequence()),
+        ...(use === "authority" ? [] : [extension(oid.extendedKeyUsage, false, der.sequence(der.objectId(oid[use])))]),
         ...(hosts.length === 0 ? [] : [extension(oid.subjectAltName, false, der.sequence(...hosts.map(generalName)))]),
       ),
     ),
@@ -99,7 +99,8 @@ const oid = {
   subjectAltName: "2.5.29.17",
   basicConstraints: "2.5.29.19",
   extendedKeyUsage: "2.5.29.37",
-  serverAuth: "1.3.6.1.5.5.7.3.1",
+  server: "1.3.6.1.5.5.7.3.1",
+  client: "1.3.6.1.5.5.7.3.2",
   ecdsaWithSha256: "1.2.840.10045.4.3.2",
   rsaWithSha256: "1.2.840.113549.1.1.11",
   ed25519: "1.3.101.112",

@@ -4,7 +4,7 @@ import * as tls from "node:tls";
 
 import { ConecError } from "../../core/errors.ts";
 import type { TlsOptions } from "./binding.ts";
-import { parseCertificates } from "./pem.ts";
+import { parseAuthorities } from "./pem.ts";
 import type { Pem } from "./pem.ts";
 
 export interface ServerIdentityOptions {
@@ -27,7 +27,7 @@ const unknownAuthorityAlert = 0x130;
  * was dialled, or its SHA-256 is one that was given; then nothing but its dates counts beside.
  */
 export class ServerIdentity {
-  readonly tls: TlsOptions;
+  readonly tls: Omit<TlsOptions, "cert" | "key">;
   readonly #pins: ReadonlySet<string> | undefined;
   readonly #serverName: string | undefined;
 
@@ -39,9 +39,7 @@ export class ServerIdentity {
     this.tls = {
       verifyPeer: true,
       allowFailure: pinned,
-      ca: pinned ? null : authorities(ca),
-      key: null,
-      cert: null,
+      ca: pinned ? null : ca === undefined ? defaultAuthorities().join("\n") : parseAuthorities(ca),
     };
   }
 
@@ -85,14 +83,6 @@ export class ServerIdentity {
 function defaultAuthorities(): readonly string[] {
   const { getCACertificates } = tls as { getCACertificates?: (type: "default") => string[] };
   return getCACertificates?.("default") ?? tls.rootCertificates;
-}
-
-function authorities(ca: Pem | readonly Pem[] | undefined): string {
-  if (ca === undefined) return defaultAuthorities().join("\n");
-  const list = typeof ca === "string" || ca instanceof Uint8Array ? [ca] : ca;
-  const certificates = list.flatMap((pem) => parseCertificates("ca", pem));
-  if (certificates.length === 0) throw new ConecError("invalid-argument", "Cannot use `ca`: it is empty");
-  return certificates.map((certificate) => certificate.toString()).join("\n");
 }
 
 function pinOf({ algorithm, value }: CertificateHash): string {

@@ -1,6 +1,7 @@
 import type { QuicListenerStats } from "../../../src/transports/quic/index.ts";
 import type { Violation } from "../../../src/transports/quic/violation.ts";
 import type { HonestClients } from "./honest-clients.ts";
+import type { LateClientProcess } from "./late-client-process.ts";
 import type { VictimProcess } from "./victim-process.ts";
 
 /** Something hostile that is done to a Coordinator while honest Clients use it. */
@@ -20,6 +21,8 @@ export interface Attack {
 export interface Scene {
   victim: VictimProcess;
   honest: HonestClients;
+  /** One more honest Client, that comes when it is called. */
+  late: LateClientProcess;
 }
 
 export type Counts = Partial<Record<Violation | Exclude<keyof QuicListenerStats, "violations">, number>>;

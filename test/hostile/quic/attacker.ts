@@ -88,6 +88,7 @@ export class Attacker {
         streamWindowBytes: streamWindowBytes.loopback,
         keepAliveIntervalMs: 500,
         openTimeoutMs: giveUpMs,
+        maxOpeningBytes: Infinity,
         limits: defaultConnectionLimits,
         events: {
           onEstablished: () => events.emit("established"),
@@ -146,7 +147,7 @@ export class Attacker {
   /** Joins the Coordinator, as a Client whose connection this is. */
   join(id: string): Promise<Client> {
     const transport = { name: "quic", connect: () => Promise.resolve(this.connection) };
-    return Client.connect(`https://127.0.0.1:${this.#port}`, { transport, id });
+    return Client.connect(`https://127.0.0.1:${this.#port}`, { transport, id, reconnect: false });
   }
 
   /**

@@ -3,6 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import { Client } from "../../../src/index.ts";
 import type { Channel } from "../../../src/index.ts";
 import { quic } from "../../../src/transports/quic/index.ts";
+import { createAuthority } from "../../support/certificates.ts";
 import { next } from "../../support/hub.ts";
 import { isMessage, message } from "../../support/messages.ts";
 import type { VictimProcess } from "./victim-process.ts";
@@ -80,9 +81,17 @@ export class HonestClients {
   }
 }
 
-export function honestClient({ port, hash }: VictimProcess, id: string, localAddress?: string): Promise<Client> {
+/** Who vouches for honest Clients, where they are asked. */
+export const clientAuthority = createAuthority("honest");
+const { cert, key } = clientAuthority.issue({ use: "client" });
+
+export function honestClient(
+  { port, hash }: Pick<VictimProcess, "port" | "hash">,
+  id: string,
+  localAddress?: string,
+): Promise<Client> {
   const pins = [{ algorithm: "sha-256", value: hash }];
   // The Coordinator gives up who is silent for 2 s.
-  const transport = quic({ serverCertificateHashes: pins, keepAliveIntervalMs: 500, localAddress });
+  const transport = quic({ serverCertificateHashes: pins, keepAliveIntervalMs: 500, localAddress, cert, key });
   return Client.connect(`https://127.0.0.1:${port}`, { transport, id });
 }

@@ -8,7 +8,7 @@ import { setImmediate } from "node:timers/promises";
 import { Coordinator } from "../../../src/index.ts";
 import type { Channel, CoordinatorStats, MessageReadable } from "../../../src/index.ts";
 import { createSelfSignedCertificate, listen } from "../../../src/transports/quic/index.ts";
-import type { QuicListenerStats } from "../../../src/transports/quic/index.ts";
+import type { ClientCertificates, QuicListenerStats } from "../../../src/transports/quic/index.ts";
 import { floodMessages, floodName, unreadName } from "./stream-names.ts";
 
 export interface Figures {
@@ -16,6 +16,11 @@ export interface Figures {
   coordinator: CoordinatorStats;
   residentBytes: number;
   heapBytes: number;
+}
+
+/** As the environment variable VICTIM_OPTIONS, in JSON. */
+export interface VictimOptions {
+  clientCertificates?: ClientCertificates;
 }
 
 export interface Question {
@@ -27,9 +32,12 @@ export interface Question {
 const { cert, key, hash } = createSelfSignedCertificate({ hosts: ["localhost", "127.0.0.1"] });
 const coordinator = new Coordinator();
 // Who vanishes is forgotten soon, and so is what was kept for it.
+const { clientCertificates } = JSON.parse(process.env["VICTIM_OPTIONS"] ?? "{}") as VictimOptions;
 const limits = { maxHalfOpen: 128, handshakeTimeoutMs: 1000 };
-const listener = await listen({ host: "127.0.0.1", cert, key, idleTimeoutMs: 2000, limits });
+const listener = await listen({ host: "127.0.0.1", cert, key, idleTimeoutMs: 2000, limits, clientCertificates });
 coordinator.serve(listener);
+
+const giveBack = await loadTrim();
 
 process.on("message", (question: Question) => void answerTo(question));
 process.on("disconnect", () => process.exit());
@@ -63,6 +71,7 @@ async function answerTo({ id, collected }: Question): Promise<void> {
     globalThis.gc!();
     await setImmediate();
     globalThis.gc!();
+    giveBack();
   }
   process.send!({ id, answer: await figures() });
 }
@@ -75,6 +84,18 @@ async function figures(): Promise<Figures> {
     residentBytes: rss,
     heapBytes: heapUsed + external,
   };
+}
+
+/** What C's allocator has got back, the system shall get back, too: else what is measured is what was once needed. */
+async function loadTrim(): Promise<() => void> {
+  try {
+    const koffi = await import("koffi");
+    const trim = koffi.load(null).func("malloc_trim", "int", ["size_t"]);
+    return () => void trim(0);
+  } catch {
+    // Another allocator, or no koffi.
+    return ignore;
+  }
 }
 
 function ignore(): void {}

@@ -1,0 +1,37 @@
+/**
+ * An honest Client that comes while others attack, in a process of its own: what it takes is not what the attack costs its
+ * attacker. Started by late-client-process.ts, which it tells how long it took, each time that it is asked.
+ */
+import { next } from "../../support/hub.ts";
+import { isMessage, message } from "../../support/messages.ts";
+import { honestClient } from "./honest-clients.ts";
+
+export interface Target {
+  port: number;
+  /** SHA-256 of the certificate, hexadecimal. */
+  hash: string;
+}
+
+process.on("message", (target: Target) => {
+  void comeAndTransfer(target).then(
+    (tookMs) => process.send!({ tookMs }),
+    (error: unknown) => process.send!({ error: String(error) }),
+  );
+});
+process.on("disconnect", () => process.exit());
+process.send!({});
+
+/** Dials from an address of its own, sends something and gets it back. Resolves with how long that took, in milliseconds. */
+async function comeAndTransfer({ port, hash }: Target): Promise<number> {
+  const started = performance.now();
+  const client = await honestClient({ port, hash: new Uint8Array(Buffer.from(hash, "hex")) }, "late", "127.9.8.7");
+  const writer = (await client.coordinator.createUnidirectionalStream({ name: "late" })).getWriter();
+  await writer.write(message(1, 100_000));
+  const closing = writer.close();
+  const { value } = await (await next(client.coordinator.incomingUnidirectionalStreams)).getReader().read();
+  const tookMs = performance.now() - started;
+  await closing;
+  await client.close();
+  if (!isMessage(value!, 1, 100_000)) throw new Error("Something else came back");
+  return tookMs;
+}

@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+
+import type { Attack, Counts } from "./attack.ts";
+import { HonestClients } from "./honest-clients.ts";
+import { LateClientProcess } from "./late-client-process.ts";
+import type { Figures, VictimOptions } from "./victim.ts";
+import { VictimProcess } from "./victim-process.ts";
+
+/** Makes each attack on a Coordinator in a process of its own, while honest Clients use it. */
+export function underAttack(name: string, attacks: readonly Attack[], options?: VictimOptions): void {
+  describe(name, () => {
+    let victim: VictimProcess;
+    let late: LateClientProcess;
+    let usualResidentBytes = 0;
+
+    beforeAll(async () => {
+      [victim, late] = [await VictimProcess.start(options), await LateClientProcess.start()];
+      for (const each of attacks.filter(({ isHeavy }) => isHeavy)) {
+        await attack(each);
+        const { residentBytes } = await settled(Infinity);
+        usualResidentBytes = Math.max(usualResidentBytes, residentBytes);
+      }
+    }, 60_000);
+
+    afterAll(async () => {
+      await victim.end();
+      await late.end();
+    });
+
+    for (const each of attacks) {
+      test(each.name, async () => {
+        await attack(each);
+        await settled(1.1 * usualResidentBytes);
+      });
+    }
+
+    async function attack({ run, counts = {} }: Attack): Promise<void> {
+      const before = await victim.figures();
+      const honest = await HonestClients.start(victim);
+      try {
+        await honest.after(20);
+        await run({ victim, honest, late });
+        await honest.after(20);
+        await honest.finish();
+      } finally {
+        await honest.giveUp();
+      }
+      await vi.waitFor(async () => expectCounts(await victim.figures(), before, counts), 5000);
+    }
+
+    /** When everybody is gone, and what was kept for them as well. Fails when that takes longer than 10 s. */
+    async function settled(mostResidentBytes: number): Promise<Figures> {
+      let figures!: Figures;
+      const isSettled = async () => {
+        figures = await victim.figures({ collected: true });
+        const { listener, coordinator } = figures;
+        expect({ ...listener, ...coordinator }).toMatchObject({ connections: 0, halfOpen: 0, clients: 0, pending: 0 });
+        expect(figures.residentBytes).toBeLessThan(mostResidentBytes);
+      };
+      await vi.waitFor(isSettled, { timeout: 10_000, interval: 50 });
+      return figures;
+    }
+  });
+}
+
+function expectCounts(after: Figures, before: Figures, counts: Counts): void {
+  for (const [name, least] of Object.entries(counts)) {
+    const grown = countOf(after, name) - countOf(before, name);
+    if (least === 0) expect(grown, name).toBe(0);
+    else expect(grown, name).toBeGreaterThanOrEqual(least);
+  }
+}
+
+function countOf({ listener }: Figures, name: string): number {
+  const { violations, ...others } = listener;
+  return ({ ...others, ...violations } as Record<string, number>)[name]!;
+}
