@@ -206,7 +206,7 @@ describe("what is wrong is said in one line, with an exit code, and no stack tra
     ["no name to receive by", ["receive"], 2, /Give --as NAME/],
     ["two ways at once", ["receive", "--as", "x", "--overwrite", "--rename"], 2, /exclude each other/],
     ["an id that is none", ["status", "--as", "a\u0007b"], 2, /control/],
-    ["nobody listens", ["status", "--url", "https://127.0.0.1:1"], 3, /Nobody listens.*conec doctor/],
+    ["nobody listens", ["status", "--url", "https://127.0.0.1:1"], 3, /nobody listens.*conec doctor/],
     ["no such host", ["status", "--url", "https://no-such-host.invalid"], 3, /address of no-such-host.invalid/],
     ["an untrusted certificate", ["status"], 3, /--hash HEX/, { CONEC_HASH: "" }],
     ["another certificate", ["status", "--hash", "0".repeat(64)], 3, /none of the given hashes/],

@@ -1,4 +1,4 @@
-import { build } from "esbuild";
+import { build, stop } from "esbuild";
 import { fileURLToPath } from "node:url";
 
 /** scenario.ts as one ES module that defines `globalThis.scenario`. */
@@ -13,6 +13,7 @@ export async function builtScenario(): Promise<string> {
     target: "es2022",
     write: false,
   });
+  await stop();
   return outputFiles[0]!.text;
 }
 

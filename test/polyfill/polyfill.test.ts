@@ -1,5 +1,5 @@
 /** conec/polyfill in Node: each time in a process or a context of its own, so that nothing leaks. */
-import { build } from "esbuild";
+import { build, stop } from "esbuild";
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -66,6 +66,7 @@ test("Symbol.asyncDispose, where there is none, once", async () => {
     format: "iife",
     write: false,
   });
+  await stop();
   // Current Nodes have it, and it cannot be taken away.
   const context = createContext({ Symbol: (description: string) => Symbol(description) });
   const descriptor = "Object.getOwnPropertyDescriptor(Symbol, 'asyncDispose')";

@@ -25,7 +25,7 @@ export class Scene {
 
   static async start(kind: TransportKind, options: CoordinatorOptions = {}): Promise<Scene> {
     // Eve joins as she likes, whoever has been "eve" before.
-    const limits = { resumeWindowMs: 50, ...options.limits };
+    const limits = { resumeWindowMs: 10, ...options.limits };
     const hub = await Hub.start(kind, { duplicateId: "newest", ...options, limits });
     void takeEverything(hub.coordinator.incomingChannels);
     const alice = await hub.join("alice");
