@@ -10,6 +10,9 @@ class PathSequencer extends BaseSequencer {
 
 const browserTests = ["test/browser/**/*.test.ts", "test/**/*.browser.test.ts"];
 
+/** About the network and about what conec says to nonsense, which is the same on every Node; and long. */
+const onceTests = ["test/faults/**/*.test.ts", "test/hostile/bad-input/**/*.test.ts"];
+
 const common: TestUserConfig = {
   setupFiles: ["test/support/open-handles.ts"],
   pool: "forks",
@@ -31,7 +34,15 @@ export default defineConfig({
           ...common,
           name: "node",
           include: ["test/**/*.test.ts"],
-          exclude: ["**/node_modules/**", ...browserTests],
+          exclude: ["**/node_modules/**", ...browserTests, ...onceTests],
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: "node, once",
+          include: onceTests,
+          exclude: browserTests,
         },
       },
       {

@@ -1,6 +1,5 @@
 /**
- * `npm test`: the tests on this Node, then those without a browser on the current Node (test/current-node), but for a few that
- * are the same on every Node.
+ * `npm test`: the tests on this Node, then those of the project "node" on the current Node (test/current-node).
  * `npm test -- test/streams -t name`: what is asked for, on this Node only; the arguments are vitest's.
  *
  * The last line of the output is the sum of all runs: `N passed, N failed` and, if there are any, `, N skipped`.
@@ -23,9 +22,6 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const currentNodeFolder = join(root, "test", "current-node");
 const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
 
-/** What takes long, and is about the network and about what conec says, not about Node. */
-const leftOut = ["test/faults/**", "test/hostile/bad-input/**"].map((files) => `--exclude=${files}`);
-
 const args = process.argv.slice(2);
 /** @type {{ run: string, summary: Summary }[]} */
 const results = [];
@@ -33,7 +29,7 @@ const results = [];
 await run(process.execPath, process.version, args);
 if (args.length === 0) {
   const current = currentNode();
-  if ("path" in current) await run(current.path, `v${current.version}`, ["--project", "node", ...leftOut]);
+  if ("path" in current) await run(current.path, `v${current.version}`, ["--project", "node"]);
   else record(`Node v${current.version}`, missingRun(current.missing));
 }
 report();
