@@ -3,7 +3,7 @@
 import { nowMs } from "./workloads/clock.js";
 
 export const BULK_BYTES = 65536;
-export const SMALL_BYTES = 64;
+const SMALL_BYTES = 64;
 
 const SMALL_WORDS = SMALL_BYTES / 4;
 /** After so many messages their content comes again. */

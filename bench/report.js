@@ -74,7 +74,7 @@ function summarizeRow(ofRow) {
  * @param {string} against
  * @param {string} figure
  */
-export function ratioOf(ofRows, row, against, figure) {
+function ratioOf(ofRows, row, against, figure) {
   const runsOf = (/** @type {string} */ name) => ofRows.find((summary) => summary.row === name)?.runs ?? [];
   const pairs = runsOf(row).flatMap((own) => {
     const other = runsOf(against).find(({ round }) => round === own.round);

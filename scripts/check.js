@@ -18,6 +18,7 @@ const steps = [
   ["lint", tool("oxlint", "--type-aware", "--deny-warnings")],
   ["types", tool("tsc", "-p", "tsconfig.json")],
   ["types without Node", tool("tsc", "-p", "tsconfig.portable.json")],
+  ["unused", tool("knip", "--no-progress")],
   ["publint", tool("publint", "run", "--strict", "--pack", "npm")],
   ["attw", tool("attw", "--pack", ".", "--profile", "esm-only", "--no-definitely-typed", "--no-emoji", "--no-color")],
 ];

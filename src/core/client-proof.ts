@@ -12,7 +12,7 @@ import { sign, verify } from "./key-pair.ts";
 import type { ServerCertificate } from "./transport.ts";
 
 /** Bytes of a nonce. */
-export const nonceBytes = 32;
+const nonceBytes = 32;
 
 /** A new nonce, as it travels. */
 export function createNonce(): string {

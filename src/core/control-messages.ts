@@ -95,7 +95,7 @@ export interface IdentifyMessage {
   resume?: { session: string; received: number } | undefined;
 }
 
-export interface WelcomeMessage {
+interface WelcomeMessage {
   type: "welcome";
   id: string;
   metadata: Metadata;
@@ -110,7 +110,7 @@ export interface WelcomeMessage {
   resumed?: { received: number; channels: number[] } | undefined;
 }
 
-export interface ChannelOfferMessage {
+interface ChannelOfferMessage {
   type: "channel";
   /** The id of the channel on this connection, which heads its data streams. */
   channel: number;

@@ -4,9 +4,9 @@ import type { JsonValue, Metadata } from "../streams/message-writable.ts";
 /** Most bytes that metadata may take as JSON. */
 export const maxMetadataBytes = 4096;
 /** Most keys at the top level of metadata. */
-export const maxMetadataKeys = 32;
+const maxMetadataKeys = 32;
 /** Deepest nesting of objects and arrays in metadata. */
-export const maxMetadataDepth = 8;
+const maxMetadataDepth = 8;
 /** Longest id of a party and longest name of a stream, in UTF-16 code units. */
 export const maxNameLength = 256;
 

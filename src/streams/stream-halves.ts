@@ -15,7 +15,7 @@ export interface SendHalf {
   lockWriter?(): ByteWriter;
 }
 
-export function lockReader(half: ReceiveHalf): ByteReader {
+function lockReader(half: ReceiveHalf): ByteReader {
   return half.lockReader?.() ?? half.readable.getReader();
 }
 

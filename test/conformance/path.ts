@@ -13,7 +13,7 @@ export interface Path {
 }
 
 /** The two ends of a channel under test. */
-export interface PathEnds {
+interface PathEnds {
   a: TestChannel;
   b: TestChannel;
   /** Ends a's connection without a word to anyone. */

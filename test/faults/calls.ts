@@ -2,9 +2,6 @@
 import { ConecError } from "../../src/index.ts";
 import type { ConecErrorCode, ConecErrorSource } from "../../src/index.ts";
 
-/** The methods of a party, by their names. */
-export type Methods = Record<string, (...args: never[]) => unknown>;
-
 export interface Call {
   method: string;
   args: unknown[];

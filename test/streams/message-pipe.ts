@@ -91,7 +91,7 @@ interface GateOptions {
   broken?: (error: ConecError) => void;
 }
 
-export function toldError(code: "aborted" | "cancelled", reason: unknown): ConecError {
+function toldError(code: "aborted" | "cancelled", reason: unknown): ConecError {
   const streamErrorCode = streamErrorCodeOf(reason);
   return new ConecError(code, reasonText(reason), {
     source: "stream",

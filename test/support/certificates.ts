@@ -10,7 +10,7 @@ export interface ServerCertificate {
   hash: Uint8Array<ArrayBuffer>;
 }
 
-export type KeyKind = "ecdsa" | "ed25519" | "rsa";
+type KeyKind = "ecdsa" | "ed25519" | "rsa";
 
 export interface IssueOptions {
   /** Default: localhost, 127.0.0.1 and ::1; none for clients. */

@@ -265,7 +265,7 @@ describe("a Client's own that is of no use", () => {
       "a public key",
       {
         cert: mine.cert,
-        key: new X509Certificate(mine.cert).publicKey.export({ type: "spki", format: "pem" }) as string,
+        key: new X509Certificate(mine.cert).publicKey.export({ type: "spki", format: "pem" }),
       },
       /private key/,
     ],
@@ -316,7 +316,7 @@ function issuedByLeaf(): Own {
     use: "client",
     issuer: { name: "leaf", key: createPrivateKey(issuer.key) },
   });
-  return { cert: cert + issuer.cert, key: key.export({ type: "pkcs8", format: "pem" }) as string };
+  return { cert: cert + issuer.cert, key: key.export({ type: "pkcs8", format: "pem" }) };
 }
 
 function withoutIssuers({ cert, key }: { cert: string; key: string }): Own {

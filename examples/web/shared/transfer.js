@@ -27,7 +27,7 @@ import { inWords } from "./words.js";
  */
 
 /** What cancelling is called on the way to the other end. */
-export const cancelled = "cancelled";
+const cancelled = "cancelled";
 
 /** Fires `change` whenever anything that it shows has changed. */
 export class Transfer extends EventTarget {

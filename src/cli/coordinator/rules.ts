@@ -62,7 +62,7 @@ export interface Shown {
 }
 
 /** Who a Client is, by an entry of the rules. */
-export interface Admission {
+interface Admission {
   readonly id: string;
   readonly entry: Entry;
 }

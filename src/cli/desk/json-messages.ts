@@ -18,7 +18,7 @@ export async function* jsonMessages<Schema extends v.GenericSchema>(
 }
 
 /** @throws ConecError `protocol-error` */
-export function parseMessage<Schema extends v.GenericSchema>(
+function parseMessage<Schema extends v.GenericSchema>(
   message: Uint8Array,
   schema: Schema,
   maxBytes: number,

@@ -33,7 +33,7 @@ const common = {
   mode: v.optional(v.pipe(integer, v.maxValue(0o777))),
 };
 
-export const entrySchema = v.variant("kind", [
+const entrySchema = v.variant("kind", [
   /** Without `size`: nobody knows yet, as for standard input. */
   v.object({ ...common, kind: v.literal("file"), size: v.optional(integer) }),
   v.object({ ...common, kind: v.literal("folder") }),

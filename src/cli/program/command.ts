@@ -33,7 +33,7 @@ export interface Context {
   readonly signal: AbortSignal;
 }
 
-export interface Example {
+interface Example {
   /** What it is for, as the line above it. */
   readonly what: string;
   /** As typed into a shell. */

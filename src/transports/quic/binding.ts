@@ -34,7 +34,7 @@ export interface TlsOptions {
   cert: string | null;
 }
 
-export interface RetryPacket {
+interface RetryPacket {
   clientSourceId: Uint8Array;
   clientDestinationId: Uint8Array;
   newSourceId: Uint8Array;

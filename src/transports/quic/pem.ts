@@ -37,7 +37,7 @@ export function parseIdentity(cert: Pem, key: Pem): Identity {
 }
 
 /** All certificates of a PEM text, at least one. */
-export function parseCertificates(name: string, pem: Pem): X509Certificate[] {
+function parseCertificates(name: string, pem: Pem): X509Certificate[] {
   const blocks = pemText(name, pem).match(certificatePattern) ?? [];
   if (blocks.length === 0) {
     throw new ConecError("invalid-argument", `Cannot read \`${name}\`: there is no PEM certificate in it`);

@@ -11,7 +11,7 @@ export interface RetryClaim {
 }
 
 /** Long enough for a client far away, too short to hoard tokens. */
-export const retryTokenLifetimeMs = 10_000;
+const retryTokenLifetimeMs = 10_000;
 
 const timeBytes = 6;
 const macBytes = 16;

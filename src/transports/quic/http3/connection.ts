@@ -22,7 +22,7 @@ export interface Http3ConnectionOptions {
   handlers: Http3Handlers;
 }
 
-export interface Http3Handlers {
+interface Http3Handlers {
   /** May throw {@link Http3Error}. */
   onRequest(request: RequestStream): Promise<void>;
   /** A stream of a session; what it begins with has been read. */

@@ -5,7 +5,7 @@ import type { Listener, ListenerStats } from "../../../core/transport.ts";
 import type { ConnectionLimits } from "../connection-limits.ts";
 import type { HandshakeLimits } from "./handshakes.ts";
 
-export interface WebSocketListenBaseOptions {
+interface WebSocketListenBaseOptions {
   /** A connection on which nothing is heard for this long is lost. Default 15000. */
   idleTimeoutMs?: number | undefined;
   limits?: Partial<WebSocketListenLimits> | undefined;
