@@ -1,5 +1,5 @@
 /**
- * `node scripts/complete-lock.js`, after every `npm install`: puts back into package-lock.json, and that of bench/peers/packages,
+ * `node scripts/complete-lock.js`, after every `npm install`: puts back into package-lock.json, and those of bench/peers/packages and test/runtimes/packages,
  * the optional packages for other platforms that npm left out because the registry in use does not have them. Without them
  * `npm ci` refuses the lock file elsewhere. With `--check` it changes nothing and fails if something is missing, or if a
  * file holds download addresses.
@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 
 /** @typedef {{ packages: Record<string, any> }} Lock */
 
-for (const folder of ["..", "../bench/peers/packages"]) {
+for (const folder of ["..", "../bench/peers/packages", "../test/runtimes/packages"]) {
   const path = fileURLToPath(new URL(`${folder}/package-lock.json`, import.meta.url));
   /** @type {Lock} */
   const lock = JSON.parse(readFileSync(path, "utf8"));

@@ -9,7 +9,7 @@ import { build as vite } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import webpack from "webpack";
 
-import { InstalledPackage, root } from "./installed-package.ts";
+import { InstalledPackage, root } from "../support/installed-package.ts";
 
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
   exports: Record<string, unknown>;

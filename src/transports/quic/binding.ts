@@ -80,8 +80,14 @@ const signatureAlgorithms = [
 
 let loading: Promise<Binding> | undefined;
 
-/** Loads the native addon, once. @throws ConecError `unsupported` where there is none for this machine. */
+/** Loads the native addon, once. @throws ConecError `unsupported` where there is none for this machine, and on Deno. */
 export function loadBinding(): Promise<Binding> {
+  if (process.versions["deno"] !== undefined) {
+    // It loads there (2.9), and Clients join, but then a transfer stands still.
+    return Promise.reject(
+      new ConecError("unsupported", "The QUIC engine does not run on Deno: use conec/websocket there"),
+    );
+  }
   loading ??= import("@matrixai/quic/native/quiche.js").then(
     (module) => checkedBinding(module.default),
     (cause: unknown) => {

@@ -90,10 +90,10 @@ export class DgramEndpoint implements UdpEndpoint {
     }
     if (to === undefined) socket.send(packetBuffer, 0, length);
     else socket.send(packetBuffer, 0, length, to.port, to.host);
-    if (socket.getSendQueueCount() > 0) {
-      this.#queued = true;
-      packetBuffer = Buffer.allocUnsafeSlow(engineMaxDatagramBytes);
-    }
+    // Deno does not say; it may hold any.
+    const held = typeof socket.getSendQueueCount === "function" ? socket.getSendQueueCount() : undefined;
+    if (held !== 0) packetBuffer = Buffer.allocUnsafeSlow(engineMaxDatagramBytes);
+    this.#queued = held !== undefined && held > 0;
     return true;
   }
 

@@ -39,11 +39,15 @@ type Call = (...args: number[]) => number;
 let loading: Promise<Libc | undefined> | undefined;
 
 /**
- * Undefined where it cannot be used: not on Linux, another layout of structures, or no package `koffi`. Nor in a worker
- * thread, which may be terminated without a word: see {@link Watcher}, which has to be closed before.
+ * Undefined where it cannot be used: not on Linux, another layout of structures, another runtime than Node (Bun has no
+ * uv_poll and ends), or no package `koffi`. Nor in a worker thread, which may be terminated without a word: see {@link Watcher}, which has to be closed before.
  */
 export function loadLibc(): Promise<Libc | undefined> {
-  return (loading ??= hasKnownLayout() && isMainThread ? load() : Promise.resolve(undefined));
+  return (loading ??= hasKnownLayout() && isNode() && isMainThread ? load() : Promise.resolve(undefined));
+}
+
+function isNode(): boolean {
+  return process.versions["bun"] === undefined && process.versions["deno"] === undefined;
 }
 
 /** `struct msghdr` and the others are laid out as in `layout.ts` on 64-bit little-endian Linux, with glibc and musl alike. */
