@@ -283,6 +283,7 @@ export class Link {
     this.#forwarding ??= new Set();
     this.#forwarding.add(controller);
     this.#streamsForwarded += 1;
+    from.bytesForwarded += source.head.length;
     const progress: ForwardProgress = { moved: 0, isWaiting: false, onHeld };
     this.#options.slowReaders?.watch.watch(progress, (stalledMs) => this.#stalled(side, stream, stalledMs, controller));
     try {
