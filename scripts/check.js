@@ -35,7 +35,7 @@ process.exitCode = failed > 0 ? 1 : 0;
 
 function cleanBuild() {
   rmSync(join(root, "dist"), { recursive: true, force: true });
-  return tool("tsc", "-p", "tsconfig.build.json")() ?? script("copy-page.js") ?? script("bundle.js");
+  return tool("tsc", "-p", "tsconfig.build.json")() ?? script("bundle.js");
 }
 
 /**

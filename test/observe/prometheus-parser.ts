@@ -64,7 +64,10 @@ export function valueOf(
 }
 
 function seriesKey(name: string, labels: Record<string, string>): string {
-  return `${name} ${JSON.stringify(Object.entries(labels).sort())}`;
+  const sorted = Object.keys(labels)
+    .sort()
+    .map((key) => [key, labels[key]]);
+  return `${name} ${JSON.stringify(sorted)}`;
 }
 
 function parseSample(line: string): Sample | undefined {
@@ -75,9 +78,10 @@ function parseSample(line: string): Sample | undefined {
   let rest = inner;
   while (rest !== "") {
     const label = /^([a-z][a-z0-9_]*)="((?:[^"\\\n]|\\\\|\\"|\\n)*)"(?:,|$)/.exec(rest);
-    if (label === null || label[1]! in labels) return undefined;
-    labels[label[1]!] = label[2]!.replaceAll(/\\(.)/g, (_, escaped: string) => (escaped === "n" ? "\n" : escaped));
-    rest = rest.slice(label[0].length);
+    const [whole = "", key = "", value = ""] = label ?? [];
+    if (label === null || key in labels) return undefined;
+    labels[key] = value.replaceAll(/\\(.)/g, (_, escaped: string) => (escaped === "n" ? "\n" : escaped));
+    rest = rest.slice(whole.length);
   }
   return { name, labels, value: number === "+Inf" ? Infinity : Number(number) };
 }
