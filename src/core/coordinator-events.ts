@@ -15,8 +15,11 @@ export type CoordinatorEvent =
   | { type: "back"; client: Peer }
   /** A Client is gone: one of the two said `info`, or `error` happened. */
   | { type: "left"; client: Peer; info?: CloseInfo; error?: ConecError }
-  /** There is a channel between two parties: both have accepted it, or this Coordinator's program holds its ends. */
-  | { type: "channel-opened"; channel: ForwardedChannel; durationMs: number }
+  /**
+   * There is a channel between two parties: both have accepted it, so long after `introduce` was called, or `createChannel` has
+   * made it, without a duration.
+   */
+  | { type: "channel-opened"; channel: ForwardedChannel; durationMs?: number }
   /** `introduce` has failed. */
   | {
       type: "channel-refused";

@@ -115,7 +115,7 @@ export class Switchboard {
     const { self } = this.#options;
     const link = this.#createLink({});
     const ports = { port1: this.#openPort(link, 0, self, {}), port2: this.#openPort(link, 1, self, {}) };
-    this.#opened(link, performance.now());
+    this.#opened(link);
     return ports;
   }
 
@@ -148,10 +148,11 @@ export class Switchboard {
   }
 
   /** Tells of a channel that somebody can use, and of its end. */
-  #opened(link: Link, sinceMs: number): void {
+  #opened(link: Link, sinceMs?: number): void {
     const { tell } = this.#options;
     const openedMs = performance.now();
-    tell({ type: "channel-opened", channel: link.details(), durationMs: openedMs - sinceMs });
+    const duration = sinceMs === undefined ? {} : { durationMs: openedMs - sinceMs };
+    tell({ type: "channel-opened", channel: link.details(), ...duration });
     const closed = (how: { info: CloseInfo } | { error: ConecError }): void => {
       const durationMs = performance.now() - openedMs;
       tell({ type: "channel-closed", channel: link.details(), ...how, durationMs });

@@ -87,7 +87,7 @@ export function measurementsOf(event: CoordinatorEvent): Measurement[] {
     case "back":
       return [one(resumptions)];
     case "channel-opened":
-      return [seconds(introductionDuration, event.durationMs)];
+      return event.durationMs === undefined ? [] : [seconds(introductionDuration, event.durationMs)];
     case "channel-refused":
       return [seconds(introductionDuration, event.durationMs, errorType(event.error))];
     case "channel-passed":

@@ -101,6 +101,6 @@ function fault({ code, message }: ConecError): LogFields {
   return { "error.type": code, "error.message": message };
 }
 
-function seconds(durationMs: number): LogFields {
-  return { duration_s: Math.round(durationMs) / 1000 };
+function seconds(durationMs: number | undefined): LogFields {
+  return durationMs === undefined ? {} : { duration_s: Math.round(durationMs) / 1000 };
 }

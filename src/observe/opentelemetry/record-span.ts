@@ -21,6 +21,7 @@ export function recordSpan(tracer: Tracer, event: CoordinatorEvent): void {
     }
     case "channel-opened": {
       const { channel, durationMs } = event;
+      if (durationMs === undefined) return;
       return record(tracer, "conec.introduce", {
         attributes: channelAttributes(channel),
         durationMs,
