@@ -100,7 +100,7 @@ export function measurementsOf(event: CoordinatorEvent): Measurement[] {
 }
 
 /** The attribute of the semantic conventions: absent where all went well. */
-export function errorType(error: ConecError | undefined): Attributes {
+function errorType(error: ConecError | undefined): Attributes {
   return error === undefined ? {} : { "error.type": error.code };
 }
 

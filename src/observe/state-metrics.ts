@@ -9,7 +9,7 @@ export interface State {
   readonly details?: CoordinatorDetails | undefined;
 }
 
-export interface ListenerState {
+interface ListenerState {
   readonly transport: string;
   readonly address: Address;
   readonly stats: ListenerFigures;
