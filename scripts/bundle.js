@@ -1,19 +1,23 @@
 /**
- * A part of `npm run build`: all that a page needs (src/browser.ts) as one file, `dist/conec.browser.js`, with a source
- * map. Nothing of other packages is in it.
+ * A part of `npm run build`, what the compiler does not make: all that a page needs (src/browser.ts) as one file,
+ * `dist/conec.browser.js`, with a source map, in which nothing of other packages is; and the live page of `conec/observe`,
+ * which is served as it is.
  *
  *   node scripts/bundle.js [FOLDER]      FOLDER instead of dist
  */
+import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const outfile = join(process.argv[2] ?? join(root, "dist"), "conec.browser.js");
+const folder = process.argv[2] ?? join(root, "dist");
+
+cpSync(join(root, "src", "observe", "page"), join(folder, "observe", "page"), { recursive: true });
 
 const bundle = await rolldown({ input: join(root, "src", "browser.ts"), platform: "browser" });
 await bundle.write({
-  file: outfile,
+  file: join(folder, "conec.browser.js"),
   format: "esm",
   minify: true,
   sourcemap: true,

@@ -86,11 +86,26 @@ const layers = [
     node: true,
   },
   {
+    name: "src/observe/opentelemetry",
+    files: /^src\/observe\/opentelemetry\//,
+    // Runs in browsers, too: of src/observe only what says what there is to measure.
+    modules: /^src\/(observe\/(opentelemetry\/|(event-metrics|metric|read-state|state-metrics)\.ts$)|index\.ts$)/,
+    packages: /^@opentelemetry\/api$/,
+  },
+  {
+    name: "src/observe",
+    files: /^src\/observe\//,
+    // As a program of somebody else's would.
+    modules: /^src\/(observe\/(?!opentelemetry)|index\.ts$)/,
+    packages: /^$/,
+    node: true,
+  },
+  {
     name: "src/cli",
     files: /^src\/cli\//,
     // As a program of somebody else's would: only what has an entry point.
     modules:
-      /^src\/(cli\/|index\.ts$|supervisor\/index\.ts$|transports\/(memory|quic|webtransport|webtransport-server|websocket\/node)\/index\.ts$)/,
+      /^src\/(cli\/|index\.ts$|(observe|supervisor)\/index\.ts$|transports\/(memory|quic|webtransport|webtransport-server|websocket\/node)\/index\.ts$)/,
     packages: /^valibot$/,
     node: true,
   },

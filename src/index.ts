@@ -6,11 +6,15 @@ export type { ChannelOffer, ClientOptions, ClientState, ClientStats } from "./co
 export type { CloseOptions } from "./core/close-info.ts";
 export type { Peer } from "./core/control-messages.ts";
 export { Coordinator } from "./core/coordinator.ts";
+export type { CoordinatorEvent } from "./core/coordinator-events.ts";
 export type {
   AuthenticateRequest,
   AuthorizeRequest,
+  ClientDetails,
+  CoordinatorDetails,
   CoordinatorOptions,
   CoordinatorStats,
+  ForwardedChannel,
   Identity,
   IntroduceOptions,
   Introduction,

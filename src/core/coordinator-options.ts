@@ -2,7 +2,7 @@ import type { Peer } from "./control-messages.ts";
 import type { PublicKey } from "./key-pair.ts";
 import type { CoordinatorLimits } from "./limits.ts";
 import type { SlowReaderPolicy } from "./slow-readers.ts";
-import type { CloseInfo, Remote } from "./transport.ts";
+import type { CloseInfo, ConnectionStats, Remote } from "./transport.ts";
 import type { JsonValue, Metadata } from "../streams/message-writable.ts";
 
 /** What a Client says of itself when it joins. */
@@ -90,8 +90,11 @@ export interface CoordinatorStats {
   bytesHeld: number;
   /** Channels between two parties that are open. */
   links: number;
-  /** Data streams forwarded so far. */
+  /** Data streams on these that are open. */
+  openStreams: number;
+  /** Data streams forwarded so far, and their bytes, framing included. */
   streamsForwarded: number;
+  bytesForwarded: number;
   /** Connections turned away so far before they were let in, by the code of the error. */
   refused: Readonly<Record<string, number>>;
   /**
@@ -100,4 +103,36 @@ export interface CoordinatorStats {
    * `streamsWithoutHeader`, `unreadControlMessages`. What a listener refused stands in its own figures.
    */
   limited: Readonly<Record<string, number>>;
+}
+
+/** Everything that is at a Coordinator now, one by one. */
+export interface CoordinatorDetails {
+  clients: ClientDetails[];
+  /** Channels between two parties that are open, oldest first. */
+  channels: ForwardedChannel[];
+}
+
+/** A Client, as its Coordinator sees it. */
+export interface ClientDetails {
+  peer: Peer;
+  /** It has lost its connection and is waited for; the rest is about that connection. */
+  isAway: boolean;
+  transport: string;
+  remote: Remote;
+  /** Figures of its connection, which begin again when it comes back with another one. */
+  connection: ConnectionStats;
+}
+
+/** A channel between two parties, as the Coordinator that forwards it sees it. */
+export interface ForwardedChannel {
+  /** Tells this Coordinator's channels apart: 1, 2, … */
+  id: number;
+  /** Who holds its two ends; undefined where nobody has accepted it yet. */
+  between: readonly [Peer | undefined, Peer | undefined];
+  metadata: Metadata;
+  openStreams: number;
+  /** Data streams forwarded so far. */
+  streamsForwarded: number;
+  /** Of these, the bytes that came from each of the two, framing included. */
+  bytesForwarded: readonly [number, number];
 }

@@ -1,10 +1,14 @@
+/** Longer than most: who is let in, who is here and who leaves is one state. */
 import { Channel } from "./channel.ts";
 import type { ChannelHost } from "./channel.ts";
 import { checkCloseInfo } from "./close-info.ts";
 import type { CloseOptions } from "./close-info.ts";
 import type { Peer } from "./control-messages.ts";
+import { CoordinatorEvents } from "./coordinator-events.ts";
+import type { CoordinatorEvent } from "./coordinator-events.ts";
 import type {
   AuthenticateRequest,
+  CoordinatorDetails,
   CoordinatorOptions,
   CoordinatorStats,
   IntroduceOptions,
@@ -57,9 +61,7 @@ export class Coordinator implements AsyncDisposable {
   readonly #listeners = new Set<Listener>();
   readonly #incoming = new IncomingQueue<Channel>();
   readonly #joining: JoiningLine<Newcomer>;
-  readonly #refused: Record<string, number> = {};
-  readonly #limited: Record<string, number> = {};
-  readonly #countLimit = (limit: string): void => count(this.#limited, limit);
+  readonly #events = new CoordinatorEvents();
   #closing: Promise<void> | undefined;
   #settleClosed!: () => void;
 
@@ -75,7 +77,8 @@ export class Coordinator implements AsyncDisposable {
     this.#switchboard = new Switchboard({
       limits: this.#limits,
       self: this.#self,
-      limited: this.#countLimit,
+      limited: this.#events.limit,
+      tell: this.#events.tell,
       authorize: options.authorize,
       host: this.#host(),
       retention: this.#retention,
@@ -147,10 +150,23 @@ export class Coordinator implements AsyncDisposable {
       pending: this.#joining.size,
       bytesHeld: this.#memory.used,
       links: this.#switchboard.size,
+      openStreams: this.#switchboard.openStreams,
       streamsForwarded: this.#switchboard.streamsForwarded,
-      refused: { ...this.#refused },
-      limited: { ...this.#limited },
+      bytesForwarded: this.#switchboard.bytesForwarded,
+      refused: { ...this.#events.refused },
+      limited: { ...this.#events.limited },
     };
+  }
+
+  /** Everything that is here now, one by one: as much work as there are Clients. */
+  async getDetails(): Promise<CoordinatorDetails> {
+    const clients = await Promise.all([...this.#members.values()].map((member) => member.details()));
+    return { clients, channels: this.#switchboard.details() };
+  }
+
+  /** Has `observer` told what happens here, from now on. Returns what ends that. What it throws is an uncaught exception. */
+  subscribe(observer: (event: CoordinatorEvent) => void): () => void {
+    return this.#events.subscribe(observer);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -170,29 +186,30 @@ export class Coordinator implements AsyncDisposable {
   async #admit(connection: Connection): Promise<void> {
     if (this.#closing !== undefined) return connection.close({ closeCode: 0, reason: "The Coordinator is closing" });
     const source = sourceOf(connection.remote.host);
-    const newcomer: Newcomer = { connection, startTurn: ignore, isCrowdedOut: false };
+    const newcomer: Newcomer = { connection, sinceMs: performance.now(), startTurn: ignore, isCrowdedOut: false };
     const turn = new Promise<void>((resolve) => (newcomer.startTurn = resolve));
     const { place, evicted } = this.#joining.enter(source, newcomer);
     if (evicted !== undefined) this.#crowdOut(evicted);
     if (place === "close") return this.#crowdOut(newcomer);
     try {
       if (place === "wait") {
-        this.#countLimit("pendingPerSource");
+        this.#events.limit("pendingPerSource");
         await inTime(turn, connection, this.#limits.authenticateTimeoutMs, "It was not the Client's turn");
       }
       const admission = {
         limits: this.#limits,
         authorities: this.#options.authorities,
-        limited: this.#countLimit,
+        limited: this.#events.limit,
+        tell: this.#events.tell,
         resumable: (token: string) => this.#resumable.get(token),
         memory: this.#memory,
       };
-      await Member.admit(connection, admission, (member, request) => this.#join(member, request));
+      await Member.admit(connection, admission, (member, request) => this.#join(member, request, newcomer));
     } catch (thrown) {
       const error = toConecError(thrown, "refused");
       if (newcomer.isCrowdedOut) return;
-      if (error.code === "timeout") this.#countLimit("authenticateTimeoutMs");
-      count(this.#refused, error.code);
+      if (error.code === "timeout") this.#events.limit("authenticateTimeoutMs");
+      this.#events.refuse(error, connection, newcomer.sinceMs);
       await closeSoon(connection, closeInfoOf(error));
     } finally {
       this.#joining.leave(source, newcomer)?.startTurn();
@@ -201,14 +218,14 @@ export class Coordinator implements AsyncDisposable {
 
   #crowdOut(newcomer: Newcomer): void {
     const error = new ConecError("limit-exceeded", "Too many Clients are joining");
-    this.#countLimit("maxPending");
-    count(this.#refused, error.code);
+    this.#events.limit("maxPending");
+    this.#events.refuse(error, newcomer.connection, newcomer.sinceMs);
     newcomer.isCrowdedOut = true;
     newcomer.connection.close(closeInfoOf(error));
   }
 
   /** Decides on a Client that has proven its key. What it throws, the Client is told. */
-  async #join(member: Member, request: AuthenticateRequest): Promise<void> {
+  async #join(member: Member, request: AuthenticateRequest, { sinceMs }: Newcomer): Promise<void> {
     const identity = (await this.#options.authenticate?.(request)) ?? {};
     const id = checkId(identity.id ?? request.requestedId ?? crypto.randomUUID());
     const peer = { id, metadata: checkMetadata(identity.metadata), publicKey: request.publicKey };
@@ -217,11 +234,11 @@ export class Coordinator implements AsyncDisposable {
     if (old !== undefined && !this.#mayReplace(peer, old.peer))
       throw new ConecError("refused", `The id ${quoted(id)} is taken`);
     if (old === undefined && this.#members.size >= this.#limits.maxClients) {
-      this.#countLimit("maxClients");
+      this.#events.limit("maxClients");
       throw new ConecError("limit-exceeded", "The Coordinator is full");
     }
     if (this.#memory.isTight) {
-      this.#countLimit("memoryInAll");
+      this.#events.limit("memoryInAll");
       throw new ConecError("limit-exceeded", "The Coordinator has too much to keep");
     }
     if (old !== undefined) {
@@ -239,6 +256,15 @@ export class Coordinator implements AsyncDisposable {
     end.closed.then(leave, ignore);
     void member.gone.then(leave);
     this.#incoming.push(channel);
+    const { transport, remote } = request;
+    const { tell } = this.#events;
+    tell({ type: "joined", client: peer, transport, remote, durationMs: performance.now() - sinceMs });
+    const left = (how: { info: CloseInfo } | { error: ConecError }): void =>
+      void member.gone.then(() => tell({ type: "left", client: peer, ...how }));
+    end.closed.then(
+      (info) => left({ info }),
+      (error: ConecError) => left({ error }),
+    );
   }
 
   #mayReplace(newcomer: Peer, holder: Peer): boolean {
@@ -290,11 +316,9 @@ export class Coordinator implements AsyncDisposable {
 /** A connection that has not been let in yet. */
 interface Newcomer {
   readonly connection: Connection;
+  /** When it came. */
+  readonly sinceMs: number;
   startTurn: () => void;
   /** It was closed to make room for another. */
   isCrowdedOut: boolean;
-}
-
-function count(counts: Record<string, number>, name: string): void {
-  counts[name] = (counts[name] ?? 0) + 1;
 }

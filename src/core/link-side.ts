@@ -32,12 +32,23 @@ export interface LinkSide {
   /** Streams opened from this side so far, and how many it may have opened. */
   opened: number;
   maxStreams: number;
+  /** Bytes that came from this side and were handed on. */
+  bytesForwarded: number;
   /** Of the streams opened from this side, those that are not over, with what they are called if that is of use. */
   readonly open: Map<number, MessageStreamInfo | undefined>;
 }
 
 export function createSide(maxStreams: number): LinkSide {
-  return { path: undefined, holder: undefined, away: false, sinceMs: 0, opened: 0, maxStreams, open: new Map() };
+  return {
+    path: undefined,
+    holder: undefined,
+    away: false,
+    sinceMs: 0,
+    opened: 0,
+    maxStreams,
+    bytesForwarded: 0,
+    open: new Map(),
+  };
 }
 
 /** What was opened from a side is no longer held against its holder. */

@@ -5,6 +5,7 @@
  */
 import type { ChannelPath } from "./channel-path.ts";
 import type { ControlMessage, ControlMessageOf, Peer } from "./control-messages.ts";
+import type { ForwardedChannel } from "./coordinator-options.ts";
 import { ConecError, quoted, reasonText } from "./errors.ts";
 import { unrefTimeout } from "../streams/timer.ts";
 import { createSide, forgetStreams, otherSide } from "./link-side.ts";
@@ -20,6 +21,8 @@ import type { Metadata } from "../streams/message-writable.ts";
 import { ignore } from "../streams/ignore.ts";
 
 export interface LinkOptions {
+  /** Tells it apart from others. */
+  id: number;
   metadata: Metadata;
   /** How many data streams each side may have open or unread at once. */
   streamLimit: number;
@@ -31,6 +34,8 @@ export interface LinkOptions {
   limited: (limit: string) => void;
   /** What becomes of streams that nobody reads. */
   slowReaders: SlowReaders | undefined;
+  /** An end is held by somebody else now. */
+  passed: (to: Peer) => void;
 }
 
 type StreamMessage = ControlMessageOf<"open" | "finished" | "abort" | "stop" | "maxStreams" | "received" | "resumeAt">;
@@ -87,6 +92,17 @@ export class Link {
     return this.#streamsForwarded;
   }
 
+  get bytesForwarded(): [number, number] {
+    return [this.#sides[0].bytesForwarded, this.#sides[1].bytesForwarded];
+  }
+
+  /** What there is to say of it now. */
+  details(): ForwardedChannel {
+    const { metadata, openStreams, streamsForwarded, bytesForwarded } = this;
+    const between = [this.peer(0), this.peer(1)] as const;
+    return { id: this.#options.id, between, metadata, openStreams, streamsForwarded, bytesForwarded };
+  }
+
   /** Who holds the end of a side, if anyone. */
   holder(side: Side): LinkHolder | undefined {
     return this.#sides[side].holder;
@@ -120,7 +136,10 @@ export class Link {
       resumed: () => this.#resumed(side, path),
       ended: (error) => this.#ended(side, path, error),
     });
-    if (taken) void this.#deliver(side, () => this.#sides[other].path?.send({ type: "peer", peer }));
+    if (taken) {
+      void this.#deliver(side, () => this.#sides[other].path?.send({ type: "peer", peer }));
+      this.#options.passed(peer);
+    }
     for (const deliver of this.#waiting[other].splice(0)) deliver();
     this.#resume();
   }
@@ -254,12 +273,18 @@ export class Link {
   async #forward(side: Side, stream: number, epoch: number, source: ByteSource): Promise<void> {
     if (this.over || epoch !== this.#epoch || this.#broken) return discard(source.reader);
     const { path } = this.#sides[otherSide(side)];
-    const { holder } = this.#sides[side];
+    const from = this.#sides[side];
+    const { holder } = from;
+    const onHeld = (bytes: number): void => {
+      if (bytes > 0) from.bytesForwarded += bytes;
+      holder?.held?.(bytes);
+    };
     const controller = new AbortController();
     this.#forwarding ??= new Set();
     this.#forwarding.add(controller);
     this.#streamsForwarded += 1;
-    const progress: ForwardProgress = { moved: 0, isWaiting: false, onHeld: (bytes) => holder?.held?.(bytes) };
+    from.bytesForwarded += source.head.length;
+    const progress: ForwardProgress = { moved: 0, isWaiting: false, onHeld };
     this.#options.slowReaders?.watch.watch(progress, (stalledMs) => this.#stalled(side, stream, stalledMs, controller));
     try {
       const writer = await path!.openStream(stream, epoch, source.head);

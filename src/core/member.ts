@@ -7,7 +7,8 @@ import { Conduct } from "./conduct.ts";
 import type { Overstepped } from "./conduct.ts";
 import type { ControlMessage, ControlMessageOf, Peer } from "./control-messages.ts";
 import type { ControlStream } from "./control-stream.ts";
-import type { AuthenticateRequest } from "./coordinator-options.ts";
+import type { CoordinatorEvent } from "./coordinator-events.ts";
+import type { AuthenticateRequest, ClientDetails } from "./coordinator-options.ts";
 import { ConecError, quoted, reasonText, toConecError } from "./errors.ts";
 import type { CoordinatorLimits } from "./limits.ts";
 import type { MemoryAccount, MemoryBudget } from "./memory-budget.ts";
@@ -27,6 +28,7 @@ export interface AdmitOptions {
   authorities: readonly string[] | undefined;
   /** A limit was reached, of this name. */
   limited: (limit: string) => void;
+  tell: (event: CoordinatorEvent) => void;
   /** Who may be resumed by this token. */
   resumable: (token: string) => Member | undefined;
   memory: MemoryBudget;
@@ -46,6 +48,7 @@ export class Member implements LinkHolder {
   peer!: Peer;
   readonly #limits: CoordinatorLimits;
   readonly #limited: (limit: string) => void;
+  readonly #tell: (event: CoordinatorEvent) => void;
   #session: Session;
   readonly #control: ControlStream;
   readonly #conduct: Conduct;
@@ -68,7 +71,7 @@ export class Member implements LinkHolder {
    */
   static async admit(
     connection: Connection,
-    { limits, authorities, limited, resumable, memory }: AdmitOptions,
+    { limits, authorities, limited, tell, resumable, memory }: AdmitOptions,
     join: (member: Member, request: AuthenticateRequest) => Promise<void>,
   ): Promise<void> {
     let hello: ((control: ControlStream) => void) | undefined;
@@ -100,7 +103,7 @@ export class Member implements LinkHolder {
         member = former;
         return former.#resume(session, control!, resume!.received);
       }
-      member = new Member(session, control!, { limits, limited, memory });
+      member = new Member(session, control!, { limits, limited, tell, memory });
       const asked = { requestedId: id, credentials, publicKey, remote, transport };
       await inTime(join(member, asked), connection, timeoutMs, "There was no decision");
     } catch (thrown) {
@@ -114,7 +117,7 @@ export class Member implements LinkHolder {
   private constructor(
     session: Session,
     control: ControlStream,
-    { limits, limited, memory }: Pick<AdmitOptions, "limits" | "limited" | "memory">,
+    { limits, limited, tell, memory }: Pick<AdmitOptions, "limits" | "limited" | "tell" | "memory">,
   ) {
     this.gone = new Promise((resolve) => (this.#settleGone = resolve));
     this.token = limits.resumeWindowMs === 0 ? undefined : toBase64Url(crypto.getRandomValues(new Uint8Array(16)));
@@ -122,6 +125,7 @@ export class Member implements LinkHolder {
     this.#control = control;
     this.#limits = limits;
     this.#limited = limited;
+    this.#tell = tell;
     this.#conduct = new Conduct(limits, performance.now());
     this.#account = memory.open(() => this.#cutOff("memoryPerClient", "Too much is kept for the Client"));
     void this.gone.then(() => this.#account.close());
@@ -136,6 +140,12 @@ export class Member implements LinkHolder {
   /** Whether its connection was lost, and it is waited for. */
   get isAway(): boolean {
     return this.#away !== undefined;
+  }
+
+  async details(): Promise<ClientDetails> {
+    const { peer, isAway, connection } = this;
+    const { transport, remote } = connection;
+    return { peer, isAway, transport, remote, connection: await connection.getStats() };
   }
 
   /** Lets the Client in. Returns this end of the channel shared with it. */
@@ -282,6 +292,7 @@ export class Member implements LinkHolder {
       settle();
     };
     this.#away = { over, end };
+    this.#tell({ type: "away", client: this.peer, error });
     for (const path of this.#session.paths.values()) path.suspend();
   }
 
@@ -308,6 +319,7 @@ export class Member implements LinkHolder {
     own.resume(control);
     for (const path of others) void this.#rejoin(session, path);
     this.#watch(session);
+    this.#tell({ type: "back", client: this.peer });
   }
 
   async #rejoin(session: Session, path: SessionPath): Promise<void> {

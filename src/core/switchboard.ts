@@ -3,7 +3,8 @@ import type { ChannelHost } from "./channel.ts";
 import { ChannelEnd } from "./channel-end.ts";
 import type { ChannelPath } from "./channel-path.ts";
 import type { Peer } from "./control-messages.ts";
-import type { CoordinatorOptions, Introduction } from "./coordinator-options.ts";
+import type { CoordinatorEvent } from "./coordinator-events.ts";
+import type { CoordinatorOptions, ForwardedChannel, Introduction } from "./coordinator-options.ts";
 import { checkCloseInfo } from "./close-info.ts";
 import { ConecError, reasonText, toConecError } from "./errors.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
@@ -27,6 +28,7 @@ export interface SwitchboardOptions {
   self: Peer;
   /** A limit was reached, of this name. */
   limited: (limit: string) => void;
+  tell: (event: CoordinatorEvent) => void;
   authorize: CoordinatorOptions["authorize"];
   /** For ends that are held here. */
   host: ChannelHost;
@@ -47,7 +49,9 @@ export class Switchboard {
   readonly #links = new Set<Link>();
   /** Where the ends are that are held here. */
   readonly #ports = new WeakMap<Channel, { link: Link; side: Side }>();
-  #forwarded = 0;
+  #lastId = 0;
+  /** Of channels that are closed. */
+  readonly #forwarded = { streams: 0, bytes: 0 };
 
   constructor(options: SwitchboardOptions) {
     this.#options = options;
@@ -58,14 +62,30 @@ export class Switchboard {
     return this.#links.size;
   }
 
+  /** Data streams on them that are open. */
+  get openStreams(): number {
+    return [...this.#links].reduce((sum, link) => sum + link.openStreams, 0);
+  }
+
   /** Data streams forwarded so far. */
   get streamsForwarded(): number {
-    return [...this.#links].reduce((sum, link) => sum + link.streamsForwarded, this.#forwarded);
+    return [...this.#links].reduce((sum, link) => sum + link.streamsForwarded, this.#forwarded.streams);
+  }
+
+  /** Their bytes. */
+  get bytesForwarded(): number {
+    return [...this.#links].reduce((sum, link) => sum + bytesOf(link), this.#forwarded.bytes);
+  }
+
+  /** The channels that are open, one by one. */
+  details(): ForwardedChannel[] {
+    return [...this.#links].map((link) => link.details());
   }
 
   /** A channel between two Clients, once both have accepted it. */
   async introduce(first: Member, second: Member, metadata: Metadata, signal?: AbortSignal): Promise<Introduction> {
     signal?.throwIfAborted();
+    const sinceMs = performance.now();
     const link = this.#createLink(metadata);
     const abort = (): void => link.close({ closeCode: 0, reason: "The introduction was given up" });
     signal?.addEventListener("abort", abort, { once: true });
@@ -78,11 +98,15 @@ export class Switchboard {
     } catch (thrown) {
       const error = toConecError(thrown, "internal");
       link.close({ closeCode: 0, reason: error.message }, error);
+      const between = [first.peer, second.peer] as const;
+      const durationMs = performance.now() - sinceMs;
+      this.#options.tell({ type: "channel-refused", between, metadata, error, durationMs });
       signal?.throwIfAborted();
       throw error;
     } finally {
       signal?.removeEventListener("abort", abort);
     }
+    this.#opened(link, sinceMs);
     return { metadata, closed: link.closed, close: (info) => link.close(checkCloseInfo(info)) };
   }
 
@@ -90,7 +114,9 @@ export class Switchboard {
   createChannel(): { port1: Channel; port2: Channel } {
     const { self } = this.#options;
     const link = this.#createLink({});
-    return { port1: this.#openPort(link, 0, self, {}), port2: this.#openPort(link, 1, self, {}) };
+    const ports = { port1: this.#openPort(link, 0, self, {}), port2: this.#openPort(link, 1, self, {}) };
+    this.#opened(link);
+    return ports;
   }
 
   /** Ends all channels. */
@@ -100,20 +126,41 @@ export class Switchboard {
   }
 
   #createLink(metadata: Metadata): Link {
+    this.#lastId += 1;
     const link: Link = new Link({
+      id: this.#lastId,
       metadata,
       streamLimit: this.#options.limits.streamsPerChannel,
       drainTimeoutMs: this.#options.limits.drainTimeoutMs,
       onSendChannel: (side, via, sent) => void this.#sendOn(link, side, via, sent),
       limited: this.#options.limited,
       slowReaders: this.#options.slowReaders,
+      passed: (to) => this.#options.tell({ type: "channel-passed", channel: link.details(), to }),
     });
     this.#links.add(link);
-    link.closed.catch(ignore).finally(() => {
+    const forget = (): void => {
       this.#links.delete(link);
-      this.#forwarded += link.streamsForwarded;
-    });
+      this.#forwarded.streams += link.streamsForwarded;
+      this.#forwarded.bytes += bytesOf(link);
+    };
+    link.closed.then(forget, forget);
     return link;
+  }
+
+  /** Tells of a channel that somebody can use, and of its end. */
+  #opened(link: Link, sinceMs?: number): void {
+    const { tell } = this.#options;
+    const openedMs = performance.now();
+    const duration = sinceMs === undefined ? {} : { durationMs: openedMs - sinceMs };
+    tell({ type: "channel-opened", channel: link.details(), ...duration });
+    const closed = (how: { info: CloseInfo } | { error: ConecError }): void => {
+      const durationMs = performance.now() - openedMs;
+      tell({ type: "channel-closed", channel: link.details(), ...how, durationMs });
+    };
+    link.closed.then(
+      (info) => closed({ info }),
+      (error: ConecError) => closed({ error }),
+    );
   }
 
   /** Opens an end of a link here. */
@@ -257,4 +304,8 @@ export class Switchboard {
     }
     return this.#options.member(peer.id);
   }
+}
+
+function bytesOf({ bytesForwarded: [first, second] }: Link): number {
+  return first + second;
 }

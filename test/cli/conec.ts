@@ -42,6 +42,7 @@ export class Conec {
     const args = [tsc, "-p", "tsconfig.build.json", "--outDir", join(this.folder, "dist"), ...options];
     const built = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
     if (built.status !== 0) throw new Error(built.stdout);
+    cpSync(join(root, "src/observe/page"), join(this.folder, "dist/observe/page"), { recursive: true });
     cpSync(join(root, "package.json"), join(this.folder, "package.json"));
     this.main = join(this.folder, "dist", "cli", "main.js");
     const home = this.newFolder("home");

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
+import { parsePrometheus, valueOf } from "../observe/prometheus-parser.ts";
 import { createAuthority } from "../support/certificates.ts";
 import { Conec, eventsOf } from "./conec.ts";
 import type { Program } from "./conec.ts";
@@ -23,6 +24,26 @@ async function coordinator(...args: string[]): Promise<Program> {
   started.push(program);
   return program;
 }
+
+test("a port to watch it by: the live page and metrics, on this machine, until it ends", async () => {
+  const program = await coordinator("--observe-port", "0");
+  const observing = await program.event("observing");
+  expect(observing["host"]).toBe("127.0.0.1");
+  const receiving = conec.start(["receive", "--as", "bob", "--json", "--into", "observe-in"], { input: "" });
+  started.push(receiving);
+  await receiving.event("listening");
+  const metrics = parsePrometheus(await (await fetch(observing["metrics"] as string)).text());
+  expect(valueOf(metrics, "conec_coordinator_active_clients", { conec_client_state: "connected" })).toBe(1);
+  const [connections] = metrics.get("conec_listener_active_connections")!.samples;
+  expect(connections).toMatchObject({ value: 1, labels: { conec_transport: "quic" } });
+  const page = await (await fetch(observing["page"] as string)).text();
+  expect(page).toMatch(/^<!doctype html>/);
+
+  program.kill("SIGTERM");
+  expect((await program.ended).code).toBe(0);
+  expect((await conec.run(["coordinator", "--observe-host", "::1"])).stderr).toMatch("with --observe-port only");
+  expect((await conec.run(["coordinator", "--observe-port", "x"])).stderr).toMatch("--observe-port must be a number");
+});
 
 let count = 0;
 function rulesFile(content: object | string): string {

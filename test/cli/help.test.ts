@@ -33,9 +33,9 @@ function workplace(name: string): string {
   return folder;
 }
 
-/** Runs a line as it was typed into a shell. Port 4433 may be in use here. */
+/** Runs a line as it was typed into a shell. Its ports may be in use here. */
 function shell(line: string, cwd: string, env = {}): Program {
-  const typed = line.replace("--port 4433", "--port 0");
+  const typed = line.replace("--port 4433", "--port 0").replace("--observe-port 9464", "--observe-port 0");
   return conec.spawn("sh", ["-c", `exec 2>&1; ${typed}`], { cwd, env: { CONEC_PORT: "0", ...env } });
 }
 

@@ -32,6 +32,14 @@ export const coordinatorCommand = defineCommand({
       help: "where a certificate that is made is kept; a folder for each Coordinator; default coordinator in your state folder",
     },
     drain: { value: "SECONDS", help: "how long SIGTERM lets open channels go on; default 30" },
+    "observe-port": {
+      value: "NUMBER",
+      help: "port of TCP for a live page, and for metrics at /metrics in the format of Prometheus; default none",
+    },
+    "observe-host": {
+      value: "ADDRESS",
+      help: "where that port is; default 127.0.0.1. Whoever reaches it sees all Clients: there is no password",
+    },
     supervise: { help: "runs in a process of its own, which is started again when it dies or hangs" },
     "no-websocket": { help: "no fallback over TCP" },
   },
@@ -42,6 +50,10 @@ export const coordinatorCommand = defineCommand({
     {
       what: "With the certificate of a web server, and only for those in the rules",
       line: "conec coordinator --port 4433 --cert fullchain.pem --cert-key privkey.pem --rules rules.json",
+    },
+    {
+      what: "With a picture of what goes on at http://localhost:9464, and metrics",
+      line: "conec coordinator --observe-port 9464",
     },
     { what: "For a program that reads what happens", line: "conec coordinator --port 0 --json" },
   ],

@@ -1,6 +1,8 @@
 import { X509Certificate } from "node:crypto";
 
 import { Coordinator } from "../../index.ts";
+import { observe } from "../../observe/index.ts";
+import type { Observer } from "../../observe/index.ts";
 import { Desk } from "../desk/desk.ts";
 import type { Output } from "../output/output.ts";
 import type { Context } from "../program/command.ts";
@@ -104,14 +106,22 @@ async function serve(
     };
     interruption.onTerminate = () => void drain();
   });
+  let observer: Observer | undefined;
   try {
-    for (const listener of listeners.served) hub.serve(listener);
+    const served = listeners.served;
+    for (const listener of served) hub.serve(listener);
+    if (settings.observe !== undefined) {
+      observer = observe(hub, { listeners: served });
+      const { address } = await observer.listen(settings.observe);
+      const observeUrl = urlOf("http", address.host, address.port);
+      const text = `observing: live page ${observeUrl}/, metrics ${observeUrl}/metrics`;
+      output.say("observing", { ...address, page: `${observeUrl}/`, metrics: `${observeUrl}/metrics` }, text);
+    }
     void desk.run();
     announce(settings, listeners, certificates, output);
-    // Here is the place for what else looks at a Coordinator while it runs, such as a port for metrics: it gets `hub` and
-    // `listeners`, and is closed below.
     await ended;
   } finally {
+    await observer?.close();
     process.off("SIGHUP", reload);
     await hub.close();
   }
@@ -132,7 +142,7 @@ function announce(
 ): void {
   const { publicHost, rulesPath, host = "all addresses" } = settings;
   const { port, transports } = listeners;
-  const url = `https://${publicHost.includes(":") ? `[${publicHost}]` : publicHost}:${port}`;
+  const url = urlOf("https", publicHost, port);
   const [hash, nextHash] = certificates.hashes;
   const { validTo } = new X509Certificate(certificates.identity.cert);
   const options = `--url ${url}${hash === undefined ? "" : ` --hash ${hash}`}`;
@@ -156,6 +166,10 @@ function announce(
   ];
   if (output.json) output.say("listening", fields, "");
   else for (const line of lines) output.say("listening", fields, line);
+}
+
+function urlOf(scheme: string, host: string, port: number): string {
+  return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 function tell(news: CertificateNews, output: Output): void {

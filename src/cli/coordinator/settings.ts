@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import { parseSeconds } from "../connect/connection-settings.ts";
 import { stateFolder } from "../connect/folders.ts";
+import type { ObserverListenOptions } from "../../observe/index.ts";
 import type { Values } from "../program/command.ts";
 import { UsageError } from "../program/failure.ts";
 import type { CertificateOptions } from "./certificates.ts";
@@ -16,6 +17,8 @@ type CoordinatorValues = Values<{
   rules: { value: string; help: string };
   state: { value: string; help: string };
   drain: { value: string; help: string };
+  "observe-port": { value: string; help: string };
+  "observe-host": { value: string; help: string };
   supervise: { help: string };
   "no-websocket": { help: string };
 }>;
@@ -28,6 +31,8 @@ export interface CoordinatorSettings {
   readonly drainMs: number;
   readonly websocket: boolean;
   readonly supervise: boolean;
+  /** Where the live page and the metrics are, if anywhere. */
+  readonly observe: ObserverListenOptions | undefined;
   /** By what Clients are told to dial this machine. */
   readonly publicHost: string;
 }
@@ -43,7 +48,7 @@ export function coordinatorSettings(values: CoordinatorValues): CoordinatorSetti
   const publicHost = values.name[0] ?? (isEverywhere ? (addresses[0] ?? "localhost") : host);
   const loopback = ["localhost", "127.0.0.1", "::1"];
   return {
-    port: parsePort(values.port ?? "4433"),
+    port: parsePort("--port", values.port ?? "4433"),
     host,
     certificate: {
       cert,
@@ -55,14 +60,27 @@ export function coordinatorSettings(values: CoordinatorValues): CoordinatorSetti
     drainMs: parseSeconds("--drain", values.drain ?? "30"),
     websocket: !values["no-websocket"],
     supervise: values.supervise,
+    observe: observeSettings(values),
     publicHost,
   };
 }
 
-function parsePort(text: string): number {
+function observeSettings(values: CoordinatorValues): ObserverListenOptions | undefined {
+  const [port, host] = [values["observe-port"], values["observe-host"]];
+  if (port === undefined && host !== undefined)
+    throw new UsageError("--observe-host is of use with --observe-port only", "coordinator");
+  if (port === undefined) return undefined;
+  return {
+    port: parsePort("--observe-port", port),
+    // A proxy on this machine may ask by these names.
+    ...(host === undefined ? { hostnames: values.name } : { host }),
+  };
+}
+
+function parsePort(option: string, text: string): number {
   const port = Number(text);
   if (/^\d+$/.test(text) && port <= 65_535) return port;
-  throw new UsageError(`--port must be a number from 0 to 65535, not ${JSON.stringify(text)}`, "coordinator");
+  throw new UsageError(`${option} must be a number from 0 to 65535, not ${JSON.stringify(text)}`, "coordinator");
 }
 
 /** Names in a certificate are ASCII (RFC 5280, section 4.2.1.6). */
