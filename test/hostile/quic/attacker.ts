@@ -34,6 +34,9 @@ export interface AttackerOptions {
 const local = { host: "127.0.0.1", port: 1 };
 const remote = { host: "127.0.0.1", port: 2 };
 
+/** As many as the victim's socket holds. Fewer, and the victim would acknowledge each of them. */
+const burstPackets = 96;
+
 /** Far above what the engine uses for its own packets, so that forged ones are new. */
 const firstForgedPacketNumber = 1_000_000;
 
@@ -187,8 +190,9 @@ export class Attacker {
       const datagram = this.forge(...next(packet - 1));
       this.sendDatagram(datagram);
       sent += datagram.length;
-      if (packet % 16 === 0) await setImmediate();
-      if (packet % 64 === 0) await keepPace();
+      if (packet % burstPackets !== 0) continue;
+      await setImmediate();
+      await keepPace();
     }
   }
 
