@@ -34,7 +34,7 @@ export interface AttackerOptions {
 const local = { host: "127.0.0.1", port: 1 };
 const remote = { host: "127.0.0.1", port: 2 };
 
-/** As many as the victim's socket holds. Fewer, and the victim would acknowledge each of them. */
+/** As many as the victim's socket holds. */
 const burstPackets = 96;
 
 /** Far above what the engine uses for its own packets, so that forged ones are new. */

@@ -79,7 +79,7 @@ export const frameAttacks: Attack[] = [
     times(100, (index) => frames.crypto(1000 + 2 * (100 * packet + index), oneByte)),
   ),
   flood("CRYPTO with gaps, in small packets (CVE-2024-1765)", "data", (packet) =>
-    times(12, (index) => frames.crypto(1000 + 2 * (12 * packet + index), oneByte)),
+    times(4, (index) => frames.crypto(1000 + 2 * (4 * packet + index), oneByte)),
   ),
   flood("CRYPTO with gaps, in full packets (CVE-2024-1765)", "data", (packet) => [
     frames.crypto(1000 + 1251 * packet, Buffer.alloc(1250)),
