@@ -71,13 +71,42 @@ describe("receive budget", () => {
       budget.settle(counts);
     };
     for (let round = 0; round < 100; round += 1) {
+      for (let count = 0; count < 100; count += 1) budget.given(40_000);
       settle(2000, 70, 4000);
       expect(budget.isExceeded(none)).toBe(false);
     }
+    for (let count = 0; count < 100; count += 1) budget.given(10_000_000);
     settle(0, 0, 1_000_000);
     settle(100, 1350, 0);
     expect(budget.isExceeded(none)).toBe(true);
   });
+
+  test("what is sent without data is not acknowledged, and excuses nothing", () => {
+    const budget = create();
+    let packets = 0;
+    while (packets < 10_000 && !budget.isExceeded(none)) {
+      packets += 1;
+      budget.received(64);
+      // Each is acknowledged at once.
+      budget.settle({ bytesReceived: 64 * packets, packetsReceived: packets, packetsSent: packets });
+    }
+    expect(packets).toBe(2731);
+  });
+
+  test.each([1, 2, 10, 100])(
+    "a stream of messages of %i bytes, a packet each, is no more than it accounts for",
+    (bytes) => {
+      const budget = create();
+      let exceeded = 0;
+      for (let count = 0; count < 1_000_000; count += 1) {
+        // Header, tag, header of the frame with the largest offset.
+        budget.received(37 + 8 + bytes);
+        budget.delivered(bytes);
+        if (budget.isExceeded(none)) exceeded += 1;
+      }
+      expect(exceeded).toBe(0);
+    },
+  );
 
   test("what others made up or played back is not held against the peer, and no excuse for it", () => {
     const budget = create();
@@ -338,7 +367,11 @@ describe("a connection", () => {
       }
     })().catch(() => {});
     await expect(far.closed).rejects.toMatchObject({ code: "limit-exceeded", remote: true });
-    await vi.waitFor(async () => expect((await listener.getStats()).violations).toMatchObject({ resets: 1 }));
+    // On a machine that aborts less than 500 a second, it is too many that did not end in order.
+    await vi.waitFor(async () => {
+      const { resets, streams } = (await listener.getStats()).violations;
+      expect({ resets, streams }).toEqual(resets > 0 ? { resets: 1, streams: 0 } : { resets: 0, streams: 1 });
+    });
     await Promise.all([reading, aborting]);
   });
 });

@@ -19,8 +19,8 @@ export interface AdmissionLimits {
   handshakeTimeoutMs: number;
   /**
    * What a client may send, in bytes, until its handshake is complete, with what it sends more than once (where it is asked
-   * for a certificate, 32 KiB more); and all clients
-   * together: beyond it, the handshake that has sent most is given up. The engine may keep 40 times as much.
+   * for a certificate, 32 KiB more); and all clients together: beyond it, the handshake that has sent most is given up. The
+   * engine may keep 40 times as much.
    */
   maxHandshakeBytes: number;
   maxHandshakeBytesInAll: number;

@@ -15,8 +15,15 @@ export interface EngineCounts {
 const packetOverheadBytes = 40;
 /** What an acknowledgement takes for each packet that is acknowledged, also when many are lost. */
 const acknowledgementBytes = 32;
-/** The header of a STREAM frame, which may be all there is beside a short message. */
+/** Half of the stream data in the smallest full packet: what is lost is sent, and may be acknowledged, more than once. */
+const leastDataBytes = 500;
+/** As many as may be sent between two calls of {@link ReceiveBudget.settle}, and what the engine holds beside. */
+const mostToAcknowledge = 8192;
+/** The header of a STREAM frame, which may be all there is beside a short message: of a stream's first, and of others. */
 const streamOverheadBytes = 32;
+const frameOverheadBytes = 16;
+/** So much of it for each byte that was delivered, since packets without any need none. */
+const frameOverheadShare = 8;
 
 /** Handshake, control frames. Who has delivered nothing gets less: anybody can connect. */
 const leastFreeBytes = 64 * 1024;
@@ -40,6 +47,8 @@ export class ReceiveBudget {
   #datagrams = 0;
   #rejected = 0;
   #packetsSent = 0;
+  /** Packets that the peer has reason to acknowledge, at most. */
+  #toAcknowledge = 0;
   #dropped = 0;
 
   constructor(limits: ReceiveBudgetLimits) {
@@ -74,6 +83,11 @@ export class ReceiveBudget {
     this.#dropped += before - this.#unaccounted;
   }
 
+  /** The engine was given bytes to send. Packets without any, such as acknowledgements, are not acknowledged. */
+  given(bytes: number): void {
+    this.#toAcknowledge = Math.min(mostToAcknowledge, this.#toAcknowledge + 1 + bytes / leastDataBytes);
+  }
+
   /** The peer has opened a stream. */
   opened(): void {
     this.#excuse(streamOverheadBytes);
@@ -88,14 +102,17 @@ export class ReceiveBudget {
     const rejected = this.#bytes - bytesReceived - packetOverheadBytes * datagramsRejected;
     this.#excuse(Math.max(0, rejected - this.#rejected));
     this.#rejected = Math.max(this.#rejected, rejected);
-    this.#excuse(acknowledgementBytes * (packetsSent - this.#packetsSent));
+    const acknowledged = Math.min(packetsSent - this.#packetsSent, this.#toAcknowledge);
+    this.#toAcknowledge -= acknowledged;
+    this.#excuse(acknowledgementBytes * acknowledged);
     this.#packetsSent = packetsSent;
   }
 
   /** `countWaiting` says how many bytes may wait in streams. It is asked only when that matters. */
   isExceeded(countWaiting: () => number): boolean {
     const delivered = Math.max(0, this.#delivered);
-    const free = Math.min(mostFreeBytes, leastFreeBytes + delivered) + freeShare * delivered;
+    const frames = Math.min(frameOverheadBytes * this.#datagrams, frameOverheadShare * delivered);
+    const free = Math.min(mostFreeBytes, leastFreeBytes + delivered) + freeShare * delivered + frames;
     if (this.#unaccounted <= free) return false;
     return this.#unaccounted > free + Math.min(countWaiting(), this.#limits.unreadBytes);
   }

@@ -210,6 +210,7 @@ export class SendStream implements ByteSink {
     if (taken > 0) {
       this.#lastDataMs = this.#host.nowMs;
       this.#bytesTaken += taken;
+      this.#host.given(taken);
     }
     this.#host.flushSoon();
     return taken;

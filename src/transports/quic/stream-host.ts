@@ -31,6 +31,8 @@ export interface StreamHost {
   readLater(stream: ReceiveStream): void;
   /** Bytes have left the engine for a reader. */
   delivered(bytes: number): void;
+  /** The engine has taken bytes to send. */
+  given(bytes: number): void;
   sendEnded(stream: SendStream): void;
   /** `"cancelled"`: more may come in, which nobody wants. */
   receiveEnded(stream: ReceiveStream, how: "complete" | "cancelled" | "aborted"): void;

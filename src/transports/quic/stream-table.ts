@@ -233,6 +233,10 @@ export class StreamTable implements StreamHost {
     this.#budget.delivered(bytes);
   }
 
+  given(bytes: number): void {
+    this.#budget.given(bytes);
+  }
+
   sendEnded(stream: SendStream): void {
     if (this.#sending.delete(stream.id) && this.#isPeers(stream.id)) this.#incoming.sendEnded();
     this.#blocked.delete(stream);

@@ -34,6 +34,9 @@ export interface AttackerOptions {
 const local = { host: "127.0.0.1", port: 1 };
 const remote = { host: "127.0.0.1", port: 2 };
 
+/** As many as the victim's socket holds. */
+const burstPackets = 96;
+
 /** Far above what the engine uses for its own packets, so that forged ones are new. */
 const firstForgedPacketNumber = 1_000_000;
 
@@ -144,7 +147,7 @@ export class Attacker {
     this.#protection = parts.protection;
   }
 
-  /** Joins the Coordinator, as a Client whose connection this is. */
+  /** Joins the Coordinator, as a Client whose connection this is: there is no other to go on with. */
   join(id: string): Promise<Client> {
     const transport = { name: "quic", connect: () => Promise.resolve(this.connection) };
     return Client.connect(`https://127.0.0.1:${this.#port}`, { transport, id, reconnect: false });
@@ -177,14 +180,19 @@ export class Attacker {
     this.#endpoint.sendCopy(datagram);
   }
 
-  /** Sends packets with what `next` makes, at most so many bytes, until the victim closes the connection. */
-  async flood(bytes: number, next: (packet: number) => Uint8Array[]): Promise<void> {
-    for (let sent = 0, packet = 0; sent < bytes && !this.#isOver; packet += 1) {
-      const datagram = this.forge(...next(packet));
+  /**
+   * Sends packets with what `next` makes, at most so many bytes, until the victim closes the connection.
+   *
+   * @param keepPace resolves when the victim has had its turn: else most would be lost before it gets there
+   */
+  async flood(bytes: number, next: (packet: number) => Uint8Array[], keepPace: () => Promise<unknown>): Promise<void> {
+    for (let sent = 0, packet = 1; sent < bytes && !this.#isOver; packet += 1) {
+      const datagram = this.forge(...next(packet - 1));
       this.sendDatagram(datagram);
       sent += datagram.length;
-      // No faster than the victim can take it, or most of it would be lost before it gets there.
-      if (packet % 16 === 0) await setImmediate();
+      if (packet % burstPackets !== 0) continue;
+      await setImmediate();
+      await keepPace();
     }
   }
 

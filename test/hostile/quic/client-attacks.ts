@@ -1,8 +1,8 @@
 import { setTimeout } from "node:timers/promises";
 
-import type { Channel } from "../../../src/index.ts";
+import type { Channel, Client } from "../../../src/index.ts";
 import { next } from "../../support/hub.ts";
-import type { Attack } from "./attack.ts";
+import type { Attack, Scene } from "./attack.ts";
 import { Attacker, withAttackers } from "./attacker.ts";
 import { frames, largest } from "./frames.ts";
 import { honestClient } from "./honest-clients.ts";
@@ -26,36 +26,34 @@ export const clientAttacks: Attack[] = [
   },
   {
     name: "a Client asks for much and reads nothing",
-    run: async ({ victim, honest }) => {
-      const client = await honestClient(victim, "asker");
-      await Promise.all(Array.from({ length: 100 }, () => ask(client.coordinator)));
-      await honest.after(100);
-      await client.close();
-    },
+    run: (scene) =>
+      withClient(scene, "asker", async (client) => {
+        await Promise.all(Array.from({ length: 100 }, () => ask(client.coordinator)));
+        await scene.honest.after(100);
+      }),
   },
   {
     name: "a Client sends as much as it may to somebody who does not read",
     isHeavy: true,
     counts: { data: 0 },
-    run: async ({ victim, honest }) => {
-      const client = await honestClient(victim, "sender");
-      const block = new Uint8Array(65_536);
-      const writers = await Promise.all(
-        Array.from({ length: 200 }, async () => {
-          const writable = await client.coordinator.createUnidirectionalStream({ name: unreadName });
-          const writer = writable.getWriter();
-          writer.closed.catch(() => {});
-          void (async () => {
-            for (;;) await writer.write(block);
-          })().catch(() => {});
-          return writer;
-        }),
-      );
-      await honest.after(200);
-      // Backpressure: whoever waits for room is not given any.
-      if (writers.some((writer) => (writer.desiredSize ?? 1) > 0)) throw new Error("Nobody reads, and there is room");
-      await client.close();
-    },
+    run: (scene) =>
+      withClient(scene, "sender", async (client) => {
+        const block = new Uint8Array(65_536);
+        const writers = await Promise.all(
+          Array.from({ length: 200 }, async () => {
+            const writable = await client.coordinator.createUnidirectionalStream({ name: unreadName });
+            const writer = writable.getWriter();
+            writer.closed.catch(() => {});
+            void (async () => {
+              for (;;) await writer.write(block);
+            })().catch(() => {});
+            return writer;
+          }),
+        );
+        await scene.honest.after(200);
+        // Backpressure: whoever waits for room is not given any.
+        if (writers.some((writer) => (writer.desiredSize ?? 1) > 0)) throw new Error("Nobody reads, and there is room");
+      }),
   },
   {
     name: "a Client asks for much and acknowledges nothing",
@@ -91,6 +89,16 @@ export const clientAttacks: Attack[] = [
     },
   },
 ];
+
+/** A Client of the usual kind, for as long as `use` takes. */
+async function withClient({ victim }: Scene, id: string, use: (client: Client) => Promise<void>): Promise<void> {
+  const client = await honestClient(victim, id);
+  try {
+    await use(client);
+  } finally {
+    await client.close();
+  }
+}
 
 /** Asks the victim for a flood of messages. */
 async function ask(channel: Channel): Promise<void> {

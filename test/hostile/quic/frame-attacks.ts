@@ -159,7 +159,7 @@ function flood(
     run: (scene) =>
       withAttackers(scene, 1, async (attacker) => {
         attacker.fallDeaf();
-        await attacker.flood(1_000_000, next);
+        await attacker.flood(1_000_000, next, () => scene.victim.figures());
         await scene.victim.figures();
       }),
   };

@@ -123,7 +123,7 @@ async function firstAndSecondPacket(source: Source): Promise<{ first: Buffer; se
   const first = client.send()[0]!;
   source.forget();
   await source.send(first);
-  const retry = await source.next(isRetry, 100);
+  const retry = await source.next(isRetry, 500);
   if (retry === undefined) return { first, second: undefined };
   client.receive(retry);
   return { first, second: client.send()[0] };
