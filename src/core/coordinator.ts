@@ -63,6 +63,7 @@ export class Coordinator implements AsyncDisposable {
   #closing: Promise<void> | undefined;
   #settleClosed!: () => void;
 
+  /** Takes nobody in before {@link serve}. @throws ConecError `invalid-argument` */
   constructor(options: CoordinatorOptions = {}) {
     this.#options = options;
     this.#limits = coordinatorLimits(options.limits);
@@ -140,6 +141,7 @@ export class Coordinator implements AsyncDisposable {
     options.signal?.throwIfAborted();
   }
 
+  /** Figures of now, and since the start. */
   async getStats(): Promise<CoordinatorStats> {
     return {
       clients: this.#members.size,
@@ -153,6 +155,7 @@ export class Coordinator implements AsyncDisposable {
     };
   }
 
+  /** As {@link close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
