@@ -9,9 +9,9 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 
 import { launchChromium } from "../support/chromium.ts";
+import type { Program } from "../browser/installed-example.ts";
 import type { DocsProgram } from "./code-blocks.ts";
 import { DocsFolder, needsBrowser, pages } from "./docs-folder.ts";
-import { printedAll } from "./printed-all.ts";
 
 const chromium = inject("chromium");
 
@@ -54,15 +54,10 @@ function suite(chromiumPath: string): void {
       started.push({ running, prints: program.prints });
       await running.printed(/\n/);
     }
-    for (const { running, prints } of started) {
-      await printedAll(
-        running,
-        prints.map((line) => docs.local(line)),
-      );
-    }
+    for (const { running, prints } of started) await docs.checkPrinted(name, running, prints);
   });
 
-  async function open({ file }: DocsProgram): Promise<{ printed(pattern: RegExp): Promise<unknown> }> {
+  async function open({ file }: DocsProgram): Promise<Pick<Program, "printed">> {
     const entryPoints = [join(folder, file.replace(/\.ts$/, ".js"))];
     const built = await build({ entryPoints, bundle: true, format: "esm", write: false, logLevel: "error" });
     script = built.outputFiles[0]!.text;
@@ -80,7 +75,9 @@ function suite(chromiumPath: string): void {
     await page.goto(docs.origin);
     return {
       async printed(pattern) {
-        while (!pattern.test(output)) {
+        for (;;) {
+          const match = pattern.exec(output);
+          if (match !== null) return match;
           await Promise.race([failed, new Promise<void>((resolve) => (onOutput = resolve))]);
         }
       },

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
@@ -32,23 +33,23 @@ export const needsBrowser = ({ programs }: DocsPage): boolean => programs.some((
 export class DocsFolder {
   /** Of the pages in a browser. */
   readonly origin: string;
-  readonly #places: Readonly<Record<string, string>>;
+  readonly #ports: ReadonlyMap<string, number>;
   readonly #installed = new InstalledExample();
   readonly #sources = this.#installed.folder("docs");
   readonly #programs: Program[] = [];
 
   /** @param origin of the pages, where there are any */
   static async create(origin = "https://app.example"): Promise<DocsFolder> {
-    return new DocsFolder(origin, await freePort());
+    return new DocsFolder(origin, await freePorts(pages.length));
   }
 
-  private constructor(origin: string, port: number) {
+  private constructor(origin: string, ports: readonly number[]) {
     this.origin = origin;
-    this.#places = { "4433": String(port), "coordinator.example": "localhost", "https://app.example": origin };
+    this.#ports = new Map(pages.map(({ name }, index) => [name, ports[index]!]));
     for (const { name, programs } of pages) {
       mkdirSync(join(this.#sources, name), { recursive: true });
       for (const { file, code } of programs) {
-        writeFileSync(join(this.#sources, name, file), this.local(code));
+        writeFileSync(join(this.#sources, name, file), this.local(name, code));
       }
     }
     const compilerOptions = { noEmit: false, outDir: this.compiled(""), rootDir: ".", noUnusedLocals: false };
@@ -57,9 +58,12 @@ export class DocsFolder {
     writeFileSync(join(this.#installed.folder("."), "package.json"), `{ "type": "module" }`);
   }
 
-  /** A text of the docs as it is on this machine: with the port and the hosts that are used here. */
-  local(text: string): string {
-    return Object.entries(this.#places).reduce((local, [shown, used]) => local.replaceAll(shown, used), text);
+  /** A text of a page as it is on this machine: with a port of its own and the hosts that are used here. */
+  local(page: string, text: string): string {
+    return text
+      .replaceAll("4433", String(this.#ports.get(page)))
+      .replaceAll("coordinator.example", "localhost")
+      .replaceAll("https://app.example", this.origin);
   }
 
   /** Compiles all. @returns what is wrong with them, as lines of the pages */
@@ -74,29 +78,33 @@ export class DocsFolder {
     return join(this.#installed.folder("run"), page);
   }
 
-  start(page: string, { file }: DocsProgram): Program {
+  /** Starts a compiled program. @returns `check`, which resolves when all that it must print was printed */
+  start(page: string, { file, prints }: DocsProgram): Program & { check(): Promise<void> } {
     const folder = this.compiled(page);
     const program = new Program(join(folder, file.replace(/\.ts$/, ".js")), [], folder);
     this.#programs.push(program);
-    return program;
+    return Object.assign(program, { check: () => this.checkPrinted(page, program, prints) });
   }
 
-  /** Ends what runs. */
-  async end(): Promise<void> {
-    await Promise.all(this.#programs.splice(0).map((program) => program.end()));
+  /** Fails when the program has ended without these whole lines, or by the limit of the test. */
+  async checkPrinted(page: string, program: Pick<Program, "printed">, lines: readonly string[]): Promise<void> {
+    for (const line of lines) {
+      const literal = this.local(page, line).replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+      await program.printed(new RegExp(`^${literal}$`, "m"));
+    }
   }
 
   async close(): Promise<void> {
-    await this.end();
+    await Promise.all(this.#programs.map((program) => program.end()));
     await this.#installed.close();
   }
 }
 
-/** Of TCP; that of UDP is most likely free as well. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+/** Of TCP; those of UDP are most likely free as well. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0));
+  await Promise.all(servers.map((server) => once(server, "listening")));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => once(server.close(), "close")));
+  return ports;
 }

@@ -46,20 +46,28 @@ function leadsSomewhere(page: string, link: string): boolean {
   if (!target.startsWith(root) || !existsSync(target)) return false;
   if (anchor === undefined) return true;
   if (!statSync(target).isFile()) return false;
-  return !target.endsWith(".md") || anchorsIn(readFileSync(target, "utf8")).has(anchor);
+  return !target.endsWith(".md") || anchorsOf(target).has(anchor);
+}
+
+const anchors = new Map<string, Set<string>>();
+
+function anchorsOf(path: string): Set<string> {
+  const known = anchors.get(path) ?? anchorsIn(readFileSync(path, "utf8"));
+  anchors.set(path, known);
+  return known;
 }
 
 function anchorsIn(markdown: string): Set<string> {
-  const anchors = new Set([...markdown.matchAll(/<a (?:id|name)="([^"]+)"/g)].map(([, id]) => id!));
+  const found = new Set([...markdown.matchAll(/<a (?:id|name)="([^"]+)"/g)].map(([, id]) => id!));
   const counts = new Map<string, number>();
   for (const [, heading] of markdown.replaceAll(/^```[^]*?^```$/gm, "").matchAll(/^#{1,6} +(.+?)(?: +#+)?$/gm)) {
     const text = heading!.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1").toLowerCase();
     const slug = text.replaceAll(/[^\p{L}\p{M}\p{N}\p{Pc}\- ]/gu, "").replaceAll(" ", "-");
     const count = counts.get(slug) ?? 0;
     counts.set(slug, count + 1);
-    anchors.add(count === 0 ? slug : `${slug}-${count}`);
+    found.add(count === 0 ? slug : `${slug}-${count}`);
   }
-  return anchors;
+  return found;
 }
 
 function withoutCode(markdown: string): string {
