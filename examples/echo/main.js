@@ -20,7 +20,7 @@ await writer.close(); // resolves when Bob's conec has received all of it
 
 const back = await first(channel.incomingUnidirectionalStreams);
 for await (const message of back) console.log(`${back.name}: ${new TextDecoder().decode(message)}`);
-await channel.close();
+await Promise.all([alice.close(), bob.close()]); // what was received is confirmed before
 await coordinator.close();
 
 /** @param {Client} client */

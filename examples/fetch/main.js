@@ -20,7 +20,7 @@ const answer = await first(channel.incomingUnidirectionalStreams);
 let bytes = 0;
 for await (const chunk of answer) bytes += chunk.length;
 console.log(answer.metadata, `${bytes} bytes`);
-await channel.close();
+await Promise.all([inside.close(), gateway.close()]); // what was received is confirmed before
 await coordinator.close();
 
 /** @param {Client} client */

@@ -1,8 +1,10 @@
 import { spawnSync } from "node:child_process";
+import { createSocket } from "node:dgram";
+import type { Socket } from "node:dgram";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import type { Server } from "node:net";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -100,11 +102,22 @@ export class DocsFolder {
   }
 }
 
-/** Of TCP; those of UDP are most likely free as well. */
+/** Free for UDP and TCP, and outside of what systems give to sockets that ask for any: so nobody takes them meanwhile. */
 async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    if ((await isFree(createServer().listen(port))) && (await isFree(createSocket("udp4").bind(port)))) ports.add(port);
+  }
+  return [...ports];
+}
+
+async function isFree(bound: Server | Socket): Promise<boolean> {
+  try {
+    await once(bound, "listening");
+  } catch {
+    return false;
+  }
+  await new Promise<void>((resolve) => bound.close(() => resolve()));
+  return true;
 }
