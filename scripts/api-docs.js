@@ -90,7 +90,7 @@ function pageText({ name, about, shown, again }) {
 /** @param {Declaration} declaration */
 function declarationText(declaration) {
   const { name, signature, comment, members } = declaration;
-  const text = [`<a id="${name}"></a>`, `## ${name}`, linked(comment, declaration), block(signature)];
+  const text = [`<a id="${name}"></a>`, `## ${name}`, block(signature), linked(comment, declaration)];
   const uses = declaration.uses();
   if (uses.length > 0) text.push(`With ${uses.map((used) => linkTo(used)).join(", ")}.`);
   for (const [member, ...others] of groups(members)) {

@@ -106,7 +106,10 @@ class Module {
     const name = (node["id"] ?? node["declarations"][0].id).name;
     const body = node["body"]?.body;
     const end = body === undefined ? statement.end : node["body"].start;
-    const signature = this.#code(node.start, end).replace(/^declare /, "");
+    const signature = (kind === "type" ? this.#text.slice(node.start, end) : this.#code(node.start, end)).replace(
+      /^declare /,
+      "",
+    );
     const overloaded = this.declarations.get(name);
     const members = (Array.isArray(body) ? body : []).filter(isPublic).map((member) => this.#member(member));
     this.declarations.set(name, {

@@ -27,7 +27,7 @@ const toRun = pages
 
 // A page's programs begin one after the other, each when the one before has printed something or has ended. All is over when
 // the last one has ended.
-test.concurrent.for(toRun)("the programs of $name run", async ({ name, programs }) => {
+test.concurrent.for(toRun)("the programs of $name run", { timeout: 60_000 }, async ({ name, programs }) => {
   const started = [];
   for (const program of programs) {
     const running = docs.start(name, program);
