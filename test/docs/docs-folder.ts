@@ -15,7 +15,7 @@ import type { DocsProgram } from "./code-blocks.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Where the pages are whose blocks are programs. */
-export const pagePaths = [
+const pagePaths = [
   join(root, "README.md"),
   ...readdirSync(join(root, "docs", "guides"))
     .filter((name) => name.endsWith(".md"))
