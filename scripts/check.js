@@ -15,6 +15,7 @@ const steps = [
   ["format", tool("prettier", "--check", ".")],
   ["lock file", () => script("complete-lock.js", "--check")],
   ["build", cleanBuild],
+  ["API reference", () => script("api-docs.js")],
   ["lint", tool("oxlint", "--type-aware", "--deny-warnings")],
   ["types", tool("tsc", "-p", "tsconfig.json")],
   ["types without Node", tool("tsc", "-p", "tsconfig.portable.json")],

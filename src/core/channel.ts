@@ -8,6 +8,7 @@ import type { CloseInfo, ConnectionStats } from "./transport.ts";
 import type { MessageReadable } from "../streams/message-readable.ts";
 import type { MessageWritable, Metadata } from "../streams/message-writable.ts";
 
+/** What {@link Channel.createUnidirectionalStream} takes. */
 export interface CreateStreamOptions {
   /** Told to the other end as `readable.name`. At most 256 characters, no control characters. Default empty. */
   name?: string;
@@ -17,6 +18,7 @@ export interface CreateStreamOptions {
   signal?: AbortSignal;
 }
 
+/** What {@link Channel.sendChannel} takes. */
 export interface SendChannelOptions {
   /** Told to the other end as `channel.metadata`: JSON of at most 4 KiB and 32 keys. Default `{}`. */
   metadata?: Metadata;

@@ -13,6 +13,7 @@ export interface ChannelOffer {
   metadata: Metadata;
 }
 
+/** What {@link Client.connect} takes. Without more than `transport`, a Client has a new key and a name that the Coordinator gives it. */
 export interface ClientOptions {
   /**
    * How to reach the Coordinator. Of several, in the order of preference, each is tried when the one before has failed or

@@ -145,11 +145,13 @@ export class Client extends EventTarget implements AsyncDisposable {
     }
   }
 
+  /** Figures of this Client and its connection, or of the last one while there is none. */
   async getStats(): Promise<ClientStats> {
     const { connection, channelCount } = this.#session;
     return { ...(await connection.getStats()), transport: connection.transport, channels: channelCount };
   }
 
+  /** As {@link close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

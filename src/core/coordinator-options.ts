@@ -36,6 +36,7 @@ export interface AuthorizeRequest {
   metadata: Metadata;
 }
 
+/** What a {@link Coordinator} takes. Without any, everybody may join, and nobody may reach anybody unless its program introduces them. */
 export interface CoordinatorOptions {
   /** Decides who may join, and as whom; throwing refuses with the thrown reason. Default: anyone, under the id they ask for. */
   authenticate?: (request: AuthenticateRequest) => Identity | Promise<Identity>;
@@ -63,6 +64,7 @@ export interface CoordinatorOptions {
   limits?: Partial<CoordinatorLimits>;
 }
 
+/** What {@link Coordinator.introduce} takes. */
 export interface IntroduceOptions {
   /** Told to both as `channel.metadata`. Default `{}`. */
   metadata?: Metadata;

@@ -65,6 +65,7 @@ export class Coordinator implements AsyncDisposable {
   #closing: Promise<void> | undefined;
   #settleClosed!: () => void;
 
+  /** Takes nobody in before {@link serve}. @throws ConecError `invalid-argument` */
   constructor(options: CoordinatorOptions = {}) {
     this.#options = options;
     this.#limits = coordinatorLimits(options.limits);
@@ -143,6 +144,7 @@ export class Coordinator implements AsyncDisposable {
     options.signal?.throwIfAborted();
   }
 
+  /** Figures of now, and since the start. */
   async getStats(): Promise<CoordinatorStats> {
     return {
       clients: this.#members.size,
@@ -169,6 +171,7 @@ export class Coordinator implements AsyncDisposable {
     return this.#events.subscribe(observer);
   }
 
+  /** As {@link close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

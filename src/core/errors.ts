@@ -85,12 +85,18 @@ export interface ConecErrorOptions {
  * ```
  */
 export class ConecError extends Error {
+  /** Always this. */
   override readonly name = "ConecError";
+  /** What went wrong: what programs decide by. */
   readonly code: ConecErrorCode;
+  /** The smallest thing that the error has ended. */
   readonly source: ConecErrorSource;
+  /** Whether the other party caused it. */
   readonly remote: boolean;
+  /** What the other end's reason for an `abort` or a `cancel` had as its `streamErrorCode`, if anything. */
   readonly streamErrorCode: number | undefined;
 
+  /** For programs that have errors of their own to say in conec's words, as a transport does. */
   constructor(code: ConecErrorCode, message: string, options: ConecErrorOptions = {}) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.code = code;

@@ -11,6 +11,7 @@ import { ConecError } from "./errors.ts";
  */
 export type PublicKey = `${"ed25519" | "p256"}:${string}`;
 
+/** What {@link generateKeyPair} takes. */
 export interface GenerateKeyPairOptions {
   /** Whether the private key can be read out, as is needed to write it to a file. Default false. */
   extractable?: boolean;
@@ -21,6 +22,10 @@ export interface GenerateKeyPairOptions {
  * Client the same one after a restart.
  *
  * @throws ConecError `unsupported` where there is no WebCrypto, as on a page that is not https
+ * @example
+ * ```ts
+ * const client = await Client.connect(url, { transport, keyPair: await generateKeyPair() });
+ * ```
  */
 export async function generateKeyPair({ extractable = false }: GenerateKeyPairOptions = {}): Promise<CryptoKeyPair> {
   const subtle = subtleCrypto();
@@ -32,7 +37,15 @@ export async function generateKeyPair({ extractable = false }: GenerateKeyPairOp
   }
 }
 
-/** The text of a pair's public key. @throws ConecError `invalid-argument` for other than a pair of such keys */
+/**
+ * The text of a pair's public key, as the Coordinator and others see it.
+ *
+ * @throws ConecError `invalid-argument` for other than a pair of such keys
+ * @example
+ * ```ts
+ * console.log("Put me on the list:", await publicKeyOf(await loadKeyPair("alice.pem")));
+ * ```
+ */
 export async function publicKeyOf({ publicKey, privateKey }: CryptoKeyPair): Promise<PublicKey> {
   const kind = kindOf(publicKey);
   if (kind === undefined || kindOf(privateKey) !== kind || !privateKey.usages.includes("sign"))
@@ -45,6 +58,11 @@ export async function publicKeyOf({ publicKey, privateKey }: CryptoKeyPair): Pro
  * The key behind the text, for use with WebCrypto.
  *
  * @throws ConecError `invalid-argument` when it is none
+ * @example
+ * ```ts
+ * const key = await importPublicKey(channel.peer.publicKey); // for a text that begins with "ed25519:"
+ * const isByPeer = await crypto.subtle.verify("Ed25519", key, signature, bytes);
+ * ```
  */
 export async function importPublicKey(text: string): Promise<CryptoKey> {
   const kind = kindOfText(text);

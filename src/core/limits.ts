@@ -42,6 +42,7 @@ export interface ClientLimits extends Omit<ChannelLimits, "streamsPerChannel"> {
   keptInAll: number;
 }
 
+/** What a Coordinator allows its Clients and those who want to be. Times in milliseconds, sizes in bytes. */
 export interface CoordinatorLimits extends ChannelLimits {
   /** Clients connected at once; more are refused. Default 1024. */
   maxClients: number;

@@ -22,7 +22,9 @@ import { pipeToForeign } from "./foreign.ts";
  * ```
  */
 export class MessageReadable extends ReadableStream<Uint8Array<ArrayBuffer>> {
+  /** As it was opened with; empty if without. */
   readonly name: string;
+  /** As it was opened with; empty if without. */
   readonly metadata: Metadata;
   readonly #source: MessageSource;
 

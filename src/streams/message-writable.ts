@@ -7,6 +7,7 @@ export type Metadata = Record<string, JsonValue>;
 /** What JSON can say. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 
+/** What the opener of a stream says of it. */
 export interface MessageStreamInfo {
   /** The name given when the stream was opened; empty if none was. */
   name: string;
@@ -35,7 +36,9 @@ export interface MessageStreamInfo {
  * ```
  */
 export class MessageWritable extends WritableStream<Uint8Array> {
+  /** As it was opened with; empty if without. */
   readonly name: string;
+  /** As it was opened with; empty if without. */
   readonly metadata: Metadata;
   readonly #sink: MessageSink;
 
@@ -66,6 +69,7 @@ export class MessageWritable extends WritableStream<Uint8Array> {
     return this.#sink.tryWrite(message);
   }
 
+  /** As of any WritableStream; resolves when the other end has received every message. */
   override close(): Promise<void> {
     if (!this.locked) this.#sink.expectEnd();
     return super.close();

@@ -6,6 +6,7 @@ import { ConecError } from "../core/errors.ts";
 import { heartbeatIntervalMs, heartbeatMessage } from "./heartbeat-message.ts";
 import { RestartDelay } from "./restart-delay.ts";
 
+/** What {@link supervise} takes. */
 export interface SuperviseOptions {
   /** Arguments of the program. */
   args?: readonly string[];
@@ -21,6 +22,7 @@ export interface SuperviseOptions {
   onEvent?: (event: SupervisorEvent) => void;
 }
 
+/** What becomes of the process that is watched. */
 export type SupervisorEvent =
   /** It runs: its event loop turns. From here on it is watched. */
   | { type: "started"; pid: number }
@@ -29,6 +31,7 @@ export type SupervisorEvent =
   /** It has ended, by an exit code or a signal. `restartInMs` is absent when it is not started again. */
   | { type: "ended"; pid: number; code: number | null; signal: NodeJS.Signals | null; restartInMs?: number };
 
+/** A process that is kept running. */
 export interface Supervisor extends AsyncDisposable {
   /** Of the running process, if one is running. */
   readonly pid: number | undefined;

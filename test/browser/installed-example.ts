@@ -56,8 +56,8 @@ export class Program {
   readonly #exited: Promise<unknown[]>;
   #onOutput: () => void = () => {};
 
-  constructor(path: string, args: string[]) {
-    this.#child = spawn(process.execPath, [path, ...args]);
+  constructor(path: string, args: string[], cwd?: string) {
+    this.#child = spawn(process.execPath, [path, ...args], { cwd });
     this.#exited = once(this.#child, "exit");
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream.on("data", (data: Buffer) => {

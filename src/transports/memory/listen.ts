@@ -3,6 +3,7 @@ import type { Address, CloseInfo, Connection, Listener, ListenerStats } from "..
 import { createConnectionPair } from "./connection.ts";
 import type { MemoryConnection } from "./connection.ts";
 
+/** What `listen` of `conec/memory` takes. */
 export interface MemoryListenOptions {
   /** A name of your choice. Default `"localhost"`. */
   host?: string;
@@ -20,6 +21,12 @@ export interface MemoryListener extends Listener {
  * Listens within this process.
  *
  * @throws ConecError `address-in-use`, `invalid-argument`
+ * @example
+ * ```ts
+ * const listener = await listen();
+ * coordinator.serve(listener);
+ * const client = await Client.connect(`https://localhost:${listener.address.port}`, { transport: memory() });
+ * ```
  */
 export async function listen({ host = "localhost", port = 0 }: MemoryListenOptions = {}): Promise<MemoryListener> {
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {

@@ -17,6 +17,7 @@ import type { CertificateHash } from "./server-identity.ts";
 import { assertUdpMode } from "./udp/open-udp-endpoint.ts";
 import type { UdpMode } from "./udp/open-udp-endpoint.ts";
 
+/** What {@link quic} takes. */
 export interface QuicOptions {
   /** Authorities to trust, PEM. Default: those of Node or of the system. */
   ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
@@ -50,6 +51,7 @@ export interface QuicOptions {
   udp?: UdpMode | undefined;
 }
 
+/** Dials Coordinators over QUIC. */
 export interface QuicTransport extends Transport {
   /** From now on servers are shown this certificate; connections that are open go on. @throws ConecError `invalid-argument` */
   updateCertificate(identity: { cert: Pem; key: Pem }): void;

@@ -1,3 +1,7 @@
+/**
+ * `conec/quic`, for Node: dials a Coordinator over QUIC, and listens for Clients over QUIC and, from browsers, over WebTransport,
+ * on one UDP port.
+ */
 export { quic } from "./connect.ts";
 export type { QuicOptions, QuicTransport } from "./connect.ts";
 export type { ClientCertificates } from "./client-certificates.ts";

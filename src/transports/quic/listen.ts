@@ -33,6 +33,7 @@ import { assertUdpMode, openUdpEndpoint } from "./udp/open-udp-endpoint.ts";
 import type { UdpMode } from "./udp/open-udp-endpoint.ts";
 import type { UdpEndpoint } from "./udp/udp-endpoint.ts";
 
+/** What `listen` of `conec/quic` takes. */
 export interface QuicListenOptions {
   /** Where to listen. Default: everywhere, over IPv6 and IPv4. */
   host?: string | undefined;
@@ -64,8 +65,10 @@ export interface QuicListenOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** What a peer may cost before and after its handshake. See each for its default. */
 export type QuicListenLimits = AdmissionLimits & ConnectionLimits;
 
+/** Takes connections over QUIC and WebTransport. */
 export interface QuicListener extends Listener {
   /**
    * New connections get the new certificate, and are asked for theirs by the new rules if some are given; those that are open

@@ -6,6 +6,7 @@ import { ConecError } from "../../core/errors.ts";
 import { addressBytes } from "./address-bytes.ts";
 import * as der from "./der.ts";
 
+/** What {@link createSelfSignedCertificate} takes. */
 export interface SelfSignedCertificateOptions {
   /** Host names and IP addresses that the certificate is for. Default: those of this machine's loopback. */
   hosts?: readonly string[] | undefined;
@@ -13,6 +14,7 @@ export interface SelfSignedCertificateOptions {
   days?: number | undefined;
 }
 
+/** A certificate, its key, and what Clients know it by. */
 export interface SelfSignedCertificate {
   /** PEM. */
   readonly cert: string;

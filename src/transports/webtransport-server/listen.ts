@@ -28,6 +28,7 @@ import type {
   WebTransportServerSessionLike,
 } from "./web-transport-server-like.ts";
 
+/** What `listen` of `conec/webtransport-server` takes beside the server. */
 export interface WebTransportListenOptions {
   /**
    * The path of the URLs that Clients dial, such as `/conec`. A session that asks for another one is the business of a

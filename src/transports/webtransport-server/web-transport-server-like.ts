@@ -22,6 +22,7 @@ export interface SessionStreamLike {
 /** Decides what is answered to a request for a session. */
 export type RequestCallback = (request: SessionRequest) => Promise<RequestAnswer>;
 
+/** A request for a session. */
 export interface SessionRequest {
   header: RequestHeader;
 }
@@ -29,6 +30,7 @@ export interface SessionRequest {
 /** Header fields, those with a colon as well. */
 export type RequestHeader = Readonly<Record<string, unknown>>;
 
+/** What is answered to it. */
 export interface RequestAnswer {
   status: number;
   /** Which session stream the session goes to. */

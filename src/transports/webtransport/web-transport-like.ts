@@ -14,16 +14,19 @@ export interface WebTransportLike {
   getStats?(): Promise<object>;
 }
 
+/** A bidirectional stream of a session. */
 export interface WebTransportStreamLike {
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Uint8Array>;
 }
 
+/** How a session ended, or is to end. */
 export interface WebTransportCloseInfoLike {
   closeCode?: number;
   reason?: string;
 }
 
+/** Opens a session, as `new WebTransport(url, options)` does. */
 export type WebTransportConstructor = new (
   url: string,
   options?: { serverCertificateHashes?: { algorithm: string; value: BufferSource }[]; [option: string]: unknown },

@@ -9,6 +9,7 @@ import { FailsComponentsSession } from "./fails-components/session.ts";
 import type { CertificateHash, WebTransportConstructor, WebTransportLike } from "./web-transport-like.ts";
 import { ignore } from "../../streams/ignore.ts";
 
+/** What {@link webtransport} takes. */
 export interface WebTransportOptions {
   /**
    * Trust exactly the server certificates with these hashes. Browsers take only ECDSA P-256 certificates that are valid

@@ -12,6 +12,7 @@ import { decodeFieldSection, encodeFieldSection } from "../http3/qpack.ts";
 import { decodeSettings, encodeSettings, maxSettingsBytes } from "../http3/settings.ts";
 import { TlvParser } from "../http3/tlv-parser.ts";
 
+/** What {@link checkWebTransport} takes. */
 export interface CheckWebTransportOptions extends QuicOptions {
   /** The origin to ask as, as a browser would: `https://app.example`. Default: none, as from a program. */
   origin?: string | undefined;

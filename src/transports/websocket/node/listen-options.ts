@@ -5,6 +5,7 @@ import type { Listener, ListenerStats } from "../../../core/transport.ts";
 import type { ConnectionLimits } from "../connection-limits.ts";
 import type { HandshakeLimits } from "./handshakes.ts";
 
+/** What both kinds take. */
 interface WebSocketListenBaseOptions {
   /** A connection on which nothing is heard for this long is lost. Default 15000. */
   idleTimeoutMs?: number | undefined;
@@ -45,10 +46,13 @@ export interface WebSocketListenAttachedOptions extends WebSocketListenBaseOptio
   key?: undefined;
 }
 
+/** What `listen` of `conec/websocket` takes: a server of its own, or one that is there. */
 export type WebSocketListenOptions = WebSocketListenOwnOptions | WebSocketListenAttachedOptions;
 
+/** What a peer may cost. See each for its default. */
 export type WebSocketListenLimits = HandshakeLimits & ConnectionLimits;
 
+/** Figures of a listener. */
 export interface WebSocketListenerStats extends ListenerStats {
   /** Handshakes under way. */
   halfOpen: number;
@@ -57,6 +61,7 @@ export interface WebSocketListenerStats extends ListenerStats {
   dropped: number;
 }
 
+/** Takes WebSockets. Closing it leaves a server that was there before as it was. */
 export interface WebSocketListener extends Listener {
   /**
    * New connections get the new certificate; those that are open go on.

@@ -15,6 +15,7 @@ import type { TlsOptions } from "./dial-tls.ts";
 import { NodeSocket } from "./node-socket.ts";
 import { wsOptions } from "./ws-options.ts";
 
+/** What {@link websocket} takes in Node. */
 export interface WebSocketOptions extends CommonConnectOptions, TlsOptions {}
 
 /**
