@@ -4,6 +4,10 @@ import type { LogFields, Logger } from "./log-to.ts";
  * A logger that writes a JSON object a line: `time` (ISO 8601), `level`, `message`, and the fields.
  *
  * @param write takes a whole line; default standard output
+ * @example
+ * ```ts
+ * logTo(coordinator, jsonLogger((line) => void process.stderr.write(line)));
+ * ```
  */
 export function jsonLogger(write: (line: string) => void = (line) => void process.stdout.write(line)): Logger {
   const log = (level: keyof Logger, message: string, fields: LogFields): void => {

@@ -6,11 +6,12 @@ export interface LiveView {
   /** Over which time the rates are. 0: there are none yet. */
   overMs: number;
   totals: LiveTotals;
-  /** Those with the highest rates first, at most {@link maxShown}. */
+  /** Those with the highest rates first, at most 500. */
   clients: LiveClient[];
   channels: LiveChannel[];
 }
 
+/** All together. */
 export interface LiveTotals {
   clients: number;
   away: number;
@@ -24,6 +25,7 @@ export interface LiveTotals {
   refused: number;
 }
 
+/** A Client in a {@link LiveView}. */
 export interface LiveClient {
   id: string;
   transport: string;
@@ -37,6 +39,7 @@ export interface LiveClient {
   sent?: LiveFlow;
 }
 
+/** A channel between two parties in a {@link LiveView}. */
 export interface LiveChannel {
   id: number;
   /** Ids of Clients; null is the Coordinator itself. */
@@ -46,6 +49,7 @@ export interface LiveChannel {
   flows: [LiveFlow, LiveFlow];
 }
 
+/** What goes one way: bytes in all, and bytes a second. */
 export interface LiveFlow {
   bytes: number;
   rate: number;

@@ -9,6 +9,7 @@ import type { Address } from "../index.ts";
 import type { LiveView } from "./live-view.ts";
 import { prometheusContentType } from "./prometheus-text.ts";
 
+/** Where an observer listens, and by which names it may be asked. */
 export interface ObserverListenOptions {
   /** Where to listen. Default `127.0.0.1`: only this machine. */
   host?: string;
@@ -33,8 +34,17 @@ interface Answer {
   readonly body: string | Buffer;
 }
 
-/** A small HTTP server beside a Coordinator. Made by an observer's `listen`. */
+/**
+ * A small HTTP server beside a Coordinator; made by an observer's `listen`.
+ *
+ * @example
+ * ```ts
+ * const server = await observer.listen({ port: 9464 });
+ * await server.close();
+ * ```
+ */
 export class ObserverServer implements AsyncDisposable {
+  /** Where it listens. */
   readonly address: Address;
   /** Resolves when it has been closed. */
   readonly closed: Promise<void>;
@@ -69,12 +79,14 @@ export class ObserverServer implements AsyncDisposable {
     this.closed = new Promise((resolve) => server.once("close", resolve));
   }
 
+  /** Stops listening and hangs up on everybody. Resolves when the port is free. */
   async close(): Promise<void> {
     this.#server.close();
     this.#server.closeAllConnections();
     await this.closed;
   }
 
+  /** As `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

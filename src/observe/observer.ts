@@ -10,6 +10,7 @@ import { prometheusText } from "./prometheus-text.ts";
 import { readState } from "./read-state.ts";
 import { clientMetrics, stateMetrics } from "./state-metrics.ts";
 
+/** What `observe` takes. */
 export interface ObserveOptions {
   /** What the Coordinator serves, for metrics of handshakes and connections. */
   listeners?: readonly Listener[];
@@ -37,7 +38,15 @@ export function observe(coordinator: Coordinator, options: ObserveOptions = {}):
   return new Observer(coordinator, options);
 }
 
-/** See {@link observe}. */
+/**
+ * A Coordinator that is watched; made by `observe`.
+ *
+ * @example
+ * ```ts
+ * const text = await observer.prometheus();
+ * await observer.close();
+ * ```
+ */
 export class Observer implements AsyncDisposable {
   readonly #coordinator: Coordinator;
   readonly #options: ObserveOptions;
@@ -99,6 +108,7 @@ export class Observer implements AsyncDisposable {
     await Promise.all([...this.#servers].map((server) => server.close()));
   }
 
+  /** As `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

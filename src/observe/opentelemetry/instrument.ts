@@ -8,6 +8,7 @@ import { readState } from "../read-state.ts";
 import { clientMetrics, stateMetrics } from "../state-metrics.ts";
 import { recordSpan } from "./record-span.ts";
 
+/** What `instrument` takes. */
 export interface InstrumentOptions {
   /** What the Coordinator serves, for metrics of handshakes and connections. */
   listeners?: readonly Listener[];
