@@ -16,7 +16,7 @@ import type { PathProfile } from "./datagram-sizes.ts";
 import { Driver } from "./driver.ts";
 import { createCounters } from "./listener-stats.ts";
 import type { QuicListenerStats } from "./listener-stats.ts";
-import { parseLongHeader } from "./long-header.ts";
+import { hasLongHeader, parseLongHeader } from "./long-header.ts";
 import type { LongHeader } from "./long-header.ts";
 import { Roaming } from "./roaming.ts";
 import { SourceIds } from "./source-ids.ts";
@@ -77,7 +77,7 @@ export class Acceptor {
 
   receive(datagram: Buffer, from: UdpSource): void {
     if (datagram.length === 0 || this.#stopped) return;
-    if (((datagram[0] as number) & 0x80) === 0) this.#receiveShort(datagram, from);
+    if (!hasLongHeader(datagram)) this.#receiveShort(datagram, from);
     else this.#receiveLong(datagram, from);
   }
 
@@ -115,7 +115,9 @@ export class Acceptor {
   #deliver(entry: Entry, datagram: Buffer, from: UdpSource): void {
     // A client may not move before its handshake is complete (RFC 9000, section 9).
     if (!entry.established && (from.port !== entry.from.port || from.address !== entry.from.host)) return;
-    if (!entry.established) this.#evict(this.#admission.received(entry.source, entry, datagram.length));
+    if (!entry.established && hasLongHeader(datagram)) {
+      this.#evict(this.#admission.received(entry.source, entry, datagram.length));
+    }
     entry.driver.receive(datagram, from);
   }
 

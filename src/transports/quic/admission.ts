@@ -18,7 +18,7 @@ export interface AdmissionLimits {
   /** A handshake that takes longer is given up. */
   handshakeTimeoutMs: number;
   /**
-   * What a client may send, in bytes, until its handshake is complete, with what it sends more than once (where it is asked
+   * Bytes of a handshake that a client may send, with what it sends more than once (where it is asked
    * for a certificate, 32 KiB more); and all clients together: beyond it, the handshake that has sent most is given up. The
    * engine may keep 40 times as much.
    */

@@ -8,6 +8,7 @@ import type { ConnectionEnd } from "./connection-end.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 import type { StreamProblem } from "./incoming-streams.ts";
 import { KeepAlive } from "./keep-alive.ts";
+import { hasLongHeader } from "./long-header.ts";
 import { pathProbeFirstByte } from "./path-probe.ts";
 import { PathProber } from "./path-prober.ts";
 import type { ReceiveStream } from "./receive-stream.ts";
@@ -33,7 +34,10 @@ export interface DriverOptions {
   keepAliveIntervalMs: number;
   /** How long the handshake may take. Default: as long as something is heard. */
   openTimeoutMs?: number;
-  /** How much the other end may send before it is complete: the engine keeps what has gaps (CVE-2024-1765). */
+  /**
+   * How much of it the other end may send: the engine keeps what has gaps (CVE-2024-1765). Data may come behind it at once, and
+   * before it, where the network turns packets around; the engine keeps ten of these.
+   */
   maxOpeningBytes: number;
   limits: ConnectionLimits;
   events: DriverEvents;
@@ -150,7 +154,8 @@ export class Driver implements TurnTaker, StreamTableOwner {
   }
 
   #take(datagram: Buffer): boolean {
-    if (this.#state === "opening" && (this.#openingBytesLeft -= datagram.length) < 0) {
+    const isHandshake = this.#state === "opening" && hasLongHeader(datagram);
+    if (isHandshake && (this.#openingBytesLeft -= datagram.length) < 0) {
       this.#giveUp("data", "a handshake that is too long", cryptoBufferExceeded);
       // There is nothing to wait for, and there may be many of them.
       this.release();

@@ -9,6 +9,11 @@ export interface LongHeader {
 
 const maxIdBytes = 20;
 
+/** Whether a datagram begins with such a header. Packets of a handshake do. */
+export function hasLongHeader(datagram: Uint8Array): boolean {
+  return ((datagram[0] as number) & 0x80) !== 0;
+}
+
 /** Undefined when the packet is cut or its ids are longer than version 1 allows. */
 export function parseLongHeader(packet: Buffer): LongHeader | undefined {
   const destinationBytes = packet[5];
