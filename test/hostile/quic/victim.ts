@@ -34,7 +34,7 @@ const { cert, key, hash } = createSelfSignedCertificate({ hosts: ["localhost", "
 const coordinator = new Coordinator({ limits: { authenticateTimeoutMs: 20_000 } });
 // Who vanishes is forgotten soon, and so is what was kept for it.
 const { clientCertificates } = JSON.parse(process.env["VICTIM_OPTIONS"] ?? "{}") as VictimOptions;
-const limits = { maxHalfOpen: 128, handshakeTimeoutMs: 1000 };
+const limits = { maxHalfOpen: 128, handshakeTimeoutMs: 3000 };
 const listener = await listen({ host: "127.0.0.1", cert, key, idleTimeoutMs: 2000, limits, clientCertificates });
 coordinator.serve(listener);
 
