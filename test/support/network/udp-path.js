@@ -16,6 +16,7 @@ import { PathModel } from "./path-model.js";
  * @property {number} [seed] Default 0.
  * @property {Conditions} [toServer] Default: nothing happens to datagrams.
  * @property {Conditions} [toClient]
+ * @property {number} [mostClients] How many are remembered; then the one that came first is forgotten. Default: all.
  */
 
 /**
@@ -38,6 +39,7 @@ export class UdpPath {
   /** @type {DeliveryQueue<() => void>} */
   #queue = new DeliveryQueue((deliver) => deliver());
   #closed = false;
+  #mostClients;
 
   /** @param {UdpPathOptions} options */
   static async open(options) {
@@ -50,8 +52,9 @@ export class UdpPath {
    * @param {Socket} front
    * @param {UdpPathOptions} options
    */
-  constructor(front, { serverPort, host = "127.0.0.1", seed = 0, toServer, toClient }) {
+  constructor(front, { serverPort, host = "127.0.0.1", seed = 0, toServer, toClient, mostClients = Infinity }) {
     this.#front = front;
+    this.#mostClients = mostClients;
     this.#server = { host, port: serverPort };
     this.#models = {
       "to-server": new PathModel(toServer, 2 * seed),
@@ -131,12 +134,21 @@ export class UdpPath {
     const key = `${host} ${port}`;
     let client = this.#clients.get(key);
     if (client === undefined) {
-      client = { host, port, outside: openSocket() };
+      client = { host, port, outside: openSocket(), isForgotten: false };
       client.outside.bind(0, "127.0.0.1");
       this.#listen(client);
       this.#clients.set(key, client);
+      if (this.#clients.size > this.#mostClients) this.#forgetFirst();
     }
     return client;
+  }
+
+  #forgetFirst() {
+    for (const [key, client] of this.#clients) {
+      this.#clients.delete(key);
+      client.isForgotten = true;
+      return void closing(client.outside);
+    }
   }
 
   #latest() {
@@ -168,7 +180,7 @@ export class UdpPath {
    * @param {Client} client
    */
   #send(datagram, direction, client) {
-    if (this.#closed) return;
+    if (this.#closed || client.isForgotten) return;
     if (direction === "to-server") client.outside.send(datagram, this.#server.port, this.#server.host);
     else this.#front.send(datagram, client.port, client.host);
   }
@@ -179,6 +191,7 @@ export class UdpPath {
  * @property {string} host Where it is.
  * @property {number} port
  * @property {Socket} outside Through which it is seen by the server.
+ * @property {boolean} isForgotten
  */
 
 /**

@@ -1,0 +1,141 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Channel } from "../../src/index.ts";
+import type { Random } from "./random.ts";
+import { keyOf, newPlan, receive, send } from "./streams.ts";
+import type { Witness } from "./witness.ts";
+
+/** What everything is closed with. */
+export const farewell = { closeCode: 7, reason: "soak" };
+
+export interface ChannelLife {
+  /** Over which it may be handed on; it is neither handed on nor closed without. */
+  others?: () => Channel[];
+}
+
+/** Somebody with channels: a Client, or the Coordinator's own program. */
+export class Party {
+  readonly id: string;
+  readonly random: Random;
+  readonly witness: Witness;
+  isStopping = false;
+  readonly #lives = new Set<Promise<void>>();
+  readonly #sending = new Set<Promise<void>>();
+
+  constructor(id: string, random: Random, witness: Witness) {
+    this.id = id;
+    this.random = random;
+    this.witness = witness;
+  }
+
+  /** Opens streams on a channel, reads those that come, closes it or hands it on at some time. Resolves when it is over. */
+  live(channel: Channel, { others }: ChannelLife = {}): Promise<void> {
+    const life = this.#live(channel, others).finally(() => this.#lives.delete(life));
+    this.#lives.add(life);
+    return life;
+  }
+
+  /** Writes a stream on this channel. */
+  async send(channel: Channel, mostMessages: number): Promise<void> {
+    const sending = send(channel, newPlan(this, mostMessages), this).finally(() => this.#sending.delete(sending));
+    this.#sending.add(sending);
+    await sending;
+  }
+
+  /** Opens nothing any more; resolves when the streams that it writes are over. */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    await Promise.all(this.#sending);
+  }
+
+  /** Resolves when all its channels are over. */
+  async over(): Promise<void> {
+    await Promise.all(this.#lives);
+  }
+
+  /** The handing over of a channel: its key goes along. False if it has failed, as it may. */
+  async handOver(what: string, start: (metadata: { key: string }) => Promise<unknown>): Promise<boolean> {
+    const { id, witness } = this;
+    const key = witness.newKey();
+    try {
+      await witness.watch(() => `${id}: ${what}`, start({ key }));
+      witness.count("handed over");
+      return true;
+    } catch (error) {
+      const outcome = witness.codeOf(error);
+      witness.count(`not handed over: ${outcome}`);
+      if (!mayFailWith.has(outcome)) witness.find(`${id}: ${what} has failed: ${String(error)}`);
+      witness.ended({ side: "handover", key, channel: key, who: id, outcome });
+      return false;
+    }
+  }
+
+  async #live(channel: Channel, others: ChannelLife["others"]): Promise<void> {
+    const { random } = this;
+    const state = { isOver: false, open: 0 };
+    const closed = this.#watchEnd(channel).then(() => (state.isOver = true));
+    const reading = this.#readAll(channel);
+    const slowest = random.chance(0.3) ? 2000 : 800;
+    const sendOne = (mostMessages: number): void => {
+      state.open += 1;
+      void this.send(channel, mostMessages).finally(() => (state.open -= 1));
+    };
+    while (!state.isOver && !this.isStopping) {
+      await Promise.race([pause(random.between(20, slowest)), closed]);
+      if (state.isOver || this.isStopping) break;
+      const dice = random.next();
+      if (dice < 0.9) {
+        if (state.open < 8) sendOne(40);
+      } else if (dice < 0.92) {
+        if (state.open < 8) for (let i = 0; i < 60; i += 1) sendOne(3);
+      } else if (others !== undefined) {
+        if (dice > 0.985) await this.#close(channel);
+        else if (dice > 0.95) await this.#handOn(channel, others());
+      }
+    }
+    await Promise.all([closed, reading]);
+  }
+
+  async #readAll(channel: Channel): Promise<void> {
+    const streams: Promise<void>[] = [];
+    for await (const readable of channel.incomingUnidirectionalStreams) streams.push(receive(readable, channel, this));
+    await Promise.all(streams);
+  }
+
+  async #watchEnd(channel: Channel): Promise<void> {
+    let outcome = "closed";
+    try {
+      const { closeCode, reason } = await channel.closed;
+      if (reason !== farewell.reason || closeCode !== farewell.closeCode)
+        outcome = `closed with ${closeCode}, ${reason}`;
+    } catch (error) {
+      outcome = this.witness.codeOf(error);
+    }
+    const key = keyOf(channel);
+    this.witness.ended({ side: "channel", key, channel: key, who: this.id, outcome });
+  }
+
+  async #close(channel: Channel): Promise<void> {
+    this.witness.count("closed");
+    const closing = channel.close(farewell);
+    await this.witness.watch(() => `${this.id} closing a channel with ${channel.peer.id}`, closing);
+  }
+
+  async #handOn(channel: Channel, others: Channel[]): Promise<void> {
+    const targets = others.filter((other) => other !== channel);
+    if (targets.length === 0) return;
+    const target = this.random.pick(targets);
+    const what = `handing a channel with ${channel.peer.id} on to ${target.peer.id}`;
+    await this.handOver(what, (metadata) => target.sendChannel(channel, { metadata }));
+  }
+}
+
+/** Why a channel is not handed over when all is well: somebody is away, does not want it, or has closed or handed on either. */
+const mayFailWith = new Set([
+  "peer-lost",
+  "refused",
+  "streams-open",
+  "closed",
+  "detached",
+  "timeout",
+  "limit-exceeded",
+]);
