@@ -45,7 +45,7 @@ export class Agent {
   /** Leaves for good, after {@link stop}. */
   async close(): Promise<void> {
     await this.#leave();
-    await this.#party.over();
+    await this.#party.close();
     await this.#way.close();
   }
 

@@ -43,16 +43,17 @@ export class Hub {
     );
   }
 
-  /** When all Clients have left: nothing may be left of them. */
+  /** After all Clients have left. Nothing may be left of them. */
   async close(): Promise<void> {
     const { id, witness } = this.#party;
+    await this.#party.close();
     const isIdle = ({ clients, links, bytesHeld }: { clients: number; links: number; bytesHeld: number }): boolean =>
       clients + links + bytesHeld === 0;
     for (let tries = 0; tries < 100 && !isIdle(await this.coordinator.getStats()); tries += 1) await pause(50);
     const stats = await this.coordinator.getStats();
     if (!isIdle(stats)) witness.find(`${id}: left of Clients that have gone: ${JSON.stringify(stats)}`);
     await witness.watch(() => `${id} closing`, this.coordinator.close(farewell));
-    await Promise.all([...this.#running, this.#party.over()]);
+    await Promise.all(this.#running);
   }
 
   async #takeAll(channels: ReadableStream<Channel>, mayEnd: boolean): Promise<void> {

@@ -36,16 +36,24 @@ const find = (finding: string): void => {
 
 const seed = number("seed", 0);
 log(`seed ${seed}, Node ${process.version}`);
-if (values.cuts === undefined) {
-  const transports = (values.transport ?? "quic,quic,quic,websocket").split(",").map(transportOf);
-  const [minutes, clients, processes] = [number("minutes"), number("clients"), number("processes")];
-  await soak({ minutes, seed, clients, processes, transports }, { log, find });
-} else {
-  const transport = transportOf(values.transport ?? "quic");
-  await torture({ cuts: number("cuts"), bytes: number("bytes"), seed, transport }, { log, find });
+try {
+  await run();
+} catch (error) {
+  find(String(error));
 }
 log(found === 0 ? `PASSED, seed ${seed}` : `FAILED: ${found} findings, seed ${seed}`);
-process.exitCode = found === 0 ? 0 : 1;
+process.exit(found === 0 ? 0 : 1);
+
+async function run(): Promise<void> {
+  if (values.cuts === undefined) {
+    const transports = (values.transport ?? "quic,quic,quic,websocket").split(",").map(transportOf);
+    const [minutes, clients, processes] = [number("minutes"), number("clients"), number("processes")];
+    await soak({ minutes, seed, clients, processes, transports }, { log, find });
+  } else {
+    const transport = transportOf(values.transport ?? "quic");
+    await torture({ cuts: number("cuts"), bytes: number("bytes"), seed, transport }, { log, find });
+  }
+}
 
 function number(
   name: "minutes" | "seed" | "clients" | "processes" | "cuts" | "bytes",

@@ -18,6 +18,7 @@ export class Party {
   readonly random: Random;
   readonly witness: Witness;
   isStopping = false;
+  readonly #open = new Set<Channel>();
   readonly #lives = new Set<Promise<void>>();
   readonly #sending = new Set<Promise<void>>();
 
@@ -47,8 +48,9 @@ export class Party {
     await Promise.all(this.#sending);
   }
 
-  /** Resolves when all its channels are over. */
-  async over(): Promise<void> {
+  /** Closes the channels that it still has; resolves when all are over. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map((channel) => this.#close(channel)));
     await Promise.all(this.#lives);
   }
 
@@ -72,7 +74,11 @@ export class Party {
   async #live(channel: Channel, others: ChannelLife["others"]): Promise<void> {
     const { random } = this;
     const state = { isOver: false, open: 0 };
-    const closed = this.#watchEnd(channel).then(() => (state.isOver = true));
+    this.#open.add(channel);
+    const closed = this.#watchEnd(channel).then(() => {
+      this.#open.delete(channel);
+      state.isOver = true;
+    });
     const reading = this.#readAll(channel);
     const slowest = random.chance(0.3) ? 2000 : 800;
     const sendOne = (mostMessages: number): void => {

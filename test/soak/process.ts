@@ -32,6 +32,7 @@ const parties: Party[] = [];
 let agents: Agent[] = [];
 let hub: Hub | undefined;
 let transfer: Transfer | undefined;
+let isClosed = false;
 
 const deeds = {
   async hub(settings: Settings, channels: number): Promise<Address> {
@@ -49,7 +50,10 @@ const deeds = {
   async transfer(settings: Settings, plan: ClientPlan, address: Address, bytes: number): Promise<void> {
     transfer = await Transfer.start(...(await partyAndWay(plan, address, settings)), bytes, settings);
   },
-  introduce: async (first: string, second: string) => void (await hub!.coordinator.introduce(first, second)),
+  async introduce(first: string, second: string): Promise<true> {
+    await hub!.coordinator.introduce(first, second);
+    return true;
+  },
   cut: (bytes: number) => transfer!.cut(bytes),
   async transferred() {
     await transfer!.done;
@@ -69,6 +73,7 @@ const deeds = {
     [hub, agents, transfer] = [undefined, [], undefined];
     witness.stop();
     vitals.stop();
+    isClosed = true;
     // Sockets take a moment to close; what is there after that was forgotten.
     for (let tries = 0; tries < 50 && Vitals.handles().length > 0; tries += 1) await pause(100);
     return Vitals.handles();
@@ -79,6 +84,9 @@ for (const event of ["unhandledRejection", "uncaughtException"])
   process.on(event, (error: unknown) =>
     witness.find(`${event}: ${error instanceof Error ? error.stack : String(error)}`),
   );
+
+// Whoever started it is gone.
+process.on("disconnect", () => isClosed || process.exit(1));
 
 process.on("message", (order: Order) => void carryOut(order));
 

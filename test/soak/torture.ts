@@ -17,7 +17,7 @@ export async function torture(options: TortureOptions, { log, find }: Teller): P
   const start = (name: string): Child => new Child(name, (news) => "finding" in news && find(news.finding));
   const settings = {
     seed,
-    idleTimeoutMs: 600,
+    idleTimeoutMs: 1000,
     resumeWindowMs: 60_000,
     reconnect: { firstDelayMs: 5, maxDelayMs: 200 },
   };
@@ -26,25 +26,24 @@ export async function torture(options: TortureOptions, { log, find }: Teller): P
   const ends = [start("alice"), start("bob")] as const;
   for (const end of ends) await end.do("transfer", settings, { id: end.name, transport }, address, bytes);
   const startedMs = performance.now();
-  await hub.do("introduce", "alice", "bob");
+  if ((await hub.do("introduce", "alice", "bob")) === undefined) throw new Error("They were not introduced");
 
-  const transferring = Promise.all(ends.map((end) => end.do("transferred")));
-  const hasFailed = transferring.then((ends) => ends.includes(undefined));
+  const transferring = Promise.all(
+    ends.map(async (end) => (await end.do("transferred")) ?? Promise.reject(new Error(`${end.name} has failed`))),
+  );
+  const failing = new Promise<never>((_, reject) => void transferring.catch(reject));
   const tookMs = new Map<string, number[]>();
   const random = new Random(seed, "cuts");
   let done = 0;
   const cut = async (end: Child, number: number): Promise<void> => {
-    const result = await end.do("cut", (number / (cuts + 1)) * bytes);
-    if (result === undefined) return;
+    const { kind, tookMs: ms } = (await end.do("cut", (number / (cuts + 1)) * bytes))!;
+    tookMs.set(kind, [...(tookMs.get(kind) ?? []), ms]);
     done += 1;
-    tookMs.set(result.kind, [...(tookMs.get(result.kind) ?? []), result.tookMs]);
   };
   for (let reportedMs = startedMs, number = 1; number <= cuts; number += 1) {
     const victims = random.chance(0.3) ? ends : [random.pick(ends)];
-    const cutting = Promise.all(victims.map((victim) => cut(victim, number)));
     // If the transfer has failed, nothing comes any more that the cut waits for.
-    if (await Promise.race([cutting.then(() => false), hasFailed])) break;
-    await cutting;
+    await Promise.race([Promise.all(victims.map((victim) => cut(victim, number))), failing]);
     if (performance.now() - reportedMs < 60_000) continue;
     reportedMs = performance.now();
     log(`${number} of ${cuts}`);
@@ -52,12 +51,11 @@ export async function torture(options: TortureOptions, { log, find }: Teller): P
   const [alice, bob] = await transferring;
   const seconds = (performance.now() - startedMs) / 1000;
   for (const [name, sent, received] of [
-    ["alice", alice?.sent, bob?.received],
-    ["bob", bob?.sent, alice?.received],
+    ["alice", alice!.sent, bob!.received],
+    ["bob", bob!.sent, alice!.received],
   ] as const) {
     log(`${name} sent ${JSON.stringify(sent)}, received were ${JSON.stringify(received)}`);
-    if (sent === undefined || JSON.stringify(sent) !== JSON.stringify(received))
-      find(`What ${name} sent is not what was received`);
+    if (JSON.stringify(sent) !== JSON.stringify(received)) find(`What ${name} sent is not what was received`);
   }
   for (const child of [hub, ...ends]) {
     const sample = await child.do("sample");

@@ -53,20 +53,20 @@ export class Transfer {
       if (client.state === "connected")
         party.witness.count(client.coordinator === coordinator ? "resumed" : "not resumed");
     });
-    this.done = party.witness.watch(() => `${party.id} transferring`, this.#run(bytes));
+    this.done = this.#run(bytes);
     this.done.catch(() => {});
   }
 
   /** Cuts the Client off when it has received so much; resolves when it is back. */
   async cut(bytes: number): Promise<{ kind: string; tookMs: number }> {
-    await new Promise<void>((resolve) => {
-      this.#waiting = { bytes, resolve };
-      this.#look();
-    });
-    const { random } = this.#party;
-    const kind = random.chance(0.4) ? "reconnect" : anyCut(random, this.#way);
+    const { id, random, witness } = this.#party;
+    const come = new Promise<void>((resolve) => (this.#waiting = { bytes, resolve }));
+    this.#look();
+    await witness.watch(() => `${id} receiving ${Math.round(bytes)} bytes (${this.received.bytes})`, come);
+    const kind = random.chance(0.5) ? "reconnect" : anyCut(random, this.#way);
     const sinceMs = performance.now();
-    await carryOut(kind, { client: this.#client, way: this.#way, random, idleTimeoutMs: this.#idleTimeoutMs });
+    const cut = { client: this.#client, way: this.#way, random, idleTimeoutMs: this.#idleTimeoutMs };
+    await witness.watch(() => `${id} coming back after ${kind} (${this.#client.state})`, carryOut(kind, cut));
     return { kind, tookMs: performance.now() - sinceMs };
   }
 
