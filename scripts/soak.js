@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildSync } from "esbuild";
+import { buildSync, stop } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 // Within the package, where its dependencies are found.
@@ -22,6 +22,7 @@ buildSync({
   format: "esm",
   sourcemap: "inline",
 });
+await stop(); // its process
 const args = ["--enable-source-maps", join(folder, "main.mjs"), ...process.argv.slice(2)];
 const { status } = spawnSync(process.execPath, args, { stdio: "inherit" });
 rmSync(folder, { recursive: true, force: true });

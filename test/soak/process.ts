@@ -75,8 +75,8 @@ const deeds = {
     vitals.stop();
     isClosed = true;
     // Sockets take a moment to close; what is there after that was forgotten.
-    for (let tries = 0; tries < 50 && Vitals.handles().length > 0; tries += 1) await pause(100);
-    return Vitals.handles();
+    for (let tries = 0; tries < 50 && vitals.handles().length > 0; tries += 1) await pause(100);
+    return vitals.handles();
   },
 };
 

@@ -1,3 +1,4 @@
+import { readdirSync, readlinkSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
 /** How a process is, at one time. Memory in bytes, after a garbage collection. */
@@ -5,7 +6,7 @@ export interface Sample {
   atMs: number;
   rss: number;
   heap: number;
-  /** What keeps it running. */
+  /** Sockets, timers and the like that are open. */
   handles: number;
   /** Of the event loop, since the sample before. */
   delayP99Ms: number;
@@ -15,13 +16,17 @@ export interface Sample {
 export class Vitals {
   readonly #delay = monitorEventLoopDelay({ resolution: resolutionMs });
 
+  readonly #socketsAtStart = countSockets();
+
   constructor() {
     this.#delay.enable();
   }
 
-  /** What keeps the process running, beside the pipes to whoever started it. */
-  static handles(): string[] {
-    return process.getActiveResourcesInfo().filter((kind) => kind !== "PipeWrap");
+  /** What keeps the process running, beside the pipes to whoever started it, and what sockets there are that Node does not know. */
+  handles(): string[] {
+    const known = process.getActiveResourcesInfo().filter((kind) => kind !== "PipeWrap");
+    const more = Math.max(0, countSockets() - this.#socketsAtStart);
+    return [...known, ...Array.from({ length: more }, () => "descriptor of a socket")];
   }
 
   sample(): Sample {
@@ -30,7 +35,7 @@ export class Vitals {
     const { rss, heapUsed } = process.memoryUsage();
     this.#delay.reset();
     const atMs = performance.timeOrigin + performance.now();
-    return { atMs, rss, heap: heapUsed, handles: Vitals.handles().length, delayP99Ms };
+    return { atMs, rss, heap: heapUsed, handles: this.handles().length, delayP99Ms };
   }
 
   stop(): void {
@@ -45,6 +50,18 @@ export function slope(samples: readonly Sample[], what: "rss" | "heap"): number 
   const spread = samples.reduce((sum, { atMs }) => sum + (atMs - time) ** 2, 0);
   const common = samples.reduce((sum, sample) => sum + (sample.atMs - time) * (sample[what] - value), 0);
   return (common / spread) * 0.6;
+}
+
+function countSockets(): number {
+  if (process.platform !== "linux") return 0;
+  const isSocket = (fd: string): boolean => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith("socket:");
+    } catch {
+      return false; // that of the folder itself
+    }
+  };
+  return readdirSync("/proc/self/fd").filter(isSocket).length;
 }
 
 function mean(values: readonly number[]): number {
