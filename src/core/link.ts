@@ -290,8 +290,9 @@ export class Link {
       const writer = await path!.openStream(stream, epoch, source.head);
       await forward(source.reader, writer, controller.signal, progress);
     } catch (error) {
-      // Why, is said on the control streams: the ends wait for that before they believe a broken stream.
-      await source.reader.cancel(error).catch(ignore);
+      // Why, is said on the control streams: the ends wait for that before they believe a broken stream. Not stopped: what is
+      // under way counts against whoever sends it, if the engine throws it away.
+      void discard(source.reader, error);
     } finally {
       this.#forwarding.delete(controller);
       this.#options.slowReaders?.watch.forget(progress);

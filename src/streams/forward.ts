@@ -1,3 +1,4 @@
+import { ConecError } from "../core/errors.ts";
 import type { ByteReader, ByteWriter } from "../core/transport.ts";
 import { ignore } from "./ignore.ts";
 import { closeOrReset, discard } from "./linger.ts";
@@ -14,8 +15,8 @@ export interface ForwardProgress {
 
 /**
  * Forwards the rest of a byte stream, as `pipeTo` does: with backpressure, the end, abort and cancel. A chunk is read when
- * the target has room, and its memory is given back when the target has taken it. The signal ends both streams without a
- * reset: what was cut is said elsewhere.
+ * the target has room, and its memory is given back when the target has taken it. The signal, and the loss of either
+ * connection, end what is left without a reset: what was cut is said elsewhere.
  *
  * @throws what either stream broke with, or the signal's reason
  */
@@ -25,17 +26,23 @@ export async function forward(
   signal: AbortSignal,
   progress: ForwardProgress,
 ): Promise<void> {
-  const quit = (): void => {
-    closeOrReset(writer, signal.reason);
-    void discard(reader, signal.reason);
+  const quit = (reason: unknown): void => {
+    closeOrReset(writer, reason);
+    void discard(reader, reason);
   };
-  signal.addEventListener("abort", quit, { once: true });
-  if (signal.aborted) quit();
+  const fail = (error: unknown): void => {
+    if (error instanceof ConecError && error.source === "connection") return quit(error);
+    reader.cancel(error).catch(ignore);
+    writer.abort(error).catch(ignore);
+  };
+  const abort = (): void => quit(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
   /** What the target broke with, maybe while nothing came that could be written. */
   let broken: { error: unknown } | undefined;
   writer.closed.catch((error: unknown) => {
     broken = { error };
-    reader.cancel(error).catch(ignore);
+    fail(error);
   });
   try {
     for (;;) {
@@ -45,7 +52,7 @@ export async function forward(
         progress.isWaiting = false;
       }
       const { value, done } = await reader.read();
-      if (done || signal.aborted) break;
+      if (done || signal.aborted || broken !== undefined) break;
       progress.moved += 1;
       progress.onHeld?.(value.length);
       writer.write(value).then(
@@ -60,11 +67,10 @@ export async function forward(
     await writer.close();
   } catch (thrown) {
     if (signal.aborted) throw signal.reason;
-    const error: unknown = broken === undefined ? thrown : broken.error;
-    reader.cancel(error).catch(ignore);
-    writer.abort(error).catch(ignore);
-    throw error;
+    if (broken !== undefined) throw broken.error;
+    fail(thrown);
+    throw thrown;
   } finally {
-    signal.removeEventListener("abort", quit);
+    signal.removeEventListener("abort", abort);
   }
 }

@@ -109,6 +109,30 @@ describe.each([memoryKind, quicKind, websocketKind])("over $name", (kind) => {
     await hub.close();
   });
 
+  test("whoever stays is not blamed for what was under way to one who is cut off again and again", async () => {
+    const hub = await Hub.start(kind);
+    const [alice, bob] = [await hub.join("alice", { reconnect }), await hub.join("bob", { reconnect })];
+    const [a, b] = await hub.link(alice, bob);
+    let losses = 0;
+    alice.addEventListener("statechange", () => (losses += 1));
+    const size = 1_000_000;
+    const sending = Array.from({ length: 16 }, async () => {
+      const writer = (await a.createUnidirectionalStream()).getWriter();
+      await Promise.all([writer.write(message(0, size)), writer.close()]);
+    });
+    const incoming: MessageReadable[] = [];
+    while (incoming.length < sending.length) incoming.push(await next(b.incomingUnidirectionalStreams));
+    for (let cuts = 0; cuts < 8; cuts += 1) {
+      await turns(300); // the windows fill
+      bob.reconnect();
+      await reaches(bob, "connected");
+    }
+    for (const readable of incoming) expect((await collect(readable)).map((each) => each.length)).toEqual([size]);
+    await Promise.all(sending);
+    expect(losses).toBe(0);
+    await hub.close();
+  });
+
   test("the Coordinator's end waits, too: what its program writes and reads, closes and passes on", async () => {
     const hub = await Hub.start(kind, { authorize: () => true });
     const [alice, bob] = [await hub.join("alice", { reconnect }), await hub.join("bob", { reconnect })];

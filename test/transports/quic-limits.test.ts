@@ -143,6 +143,16 @@ describe("receive budget", () => {
     }
   });
 
+  test("what is under way when streams are cancelled is taken into account, and not twice", () => {
+    const budget = create();
+    for (let count = 0; count < 4; count += 1) budget.dropped(1_000_000, true);
+    receive(budget, 3000);
+    expect(budget.isExceeded(none)).toBe(false);
+    for (let count = 0; count < 4; count += 1) budget.dropped(1_000_000, true);
+    receive(budget, 1000);
+    expect(budget.isExceeded(none)).toBe(true);
+  });
+
   test("a stream for each short message", () => {
     const budget = create();
     let exceeded = 0;

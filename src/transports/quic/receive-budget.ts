@@ -50,6 +50,7 @@ export class ReceiveBudget {
   /** Packets that the peer has reason to acknowledge, at most. */
   #toAcknowledge = 0;
   #dropped = 0;
+  #late = 0;
 
   constructor(limits: ReceiveBudgetLimits) {
     this.#limits = limits;
@@ -74,13 +75,18 @@ export class ReceiveBudget {
   }
 
   /**
-   * Bytes were thrown away by the engine, at most so many, because a stream was given up by either end. How many is
-   * not known, so this excuses only as much as was delivered in other streams, and a little more.
+   * Bytes are thrown away by the engine, at most so many, because a stream was given up by either end; some of them may still
+   * be on their way, if it was `cancelled` here. How many is not known, so this excuses only as much as was delivered in other
+   * streams, and a little more.
    */
-  dropped(mostBytes: number): void {
+  dropped(mostBytes: number, cancelled = false): void {
     const before = this.#unaccounted;
-    this.#excuse(Math.min(mostBytes, freeDroppedBytes + Math.max(0, this.#delivered) - this.#dropped));
-    this.#dropped += before - this.#unaccounted;
+    const left = freeDroppedBytes + Math.max(0, this.#delivered) - this.#dropped - this.#late;
+    const most = Math.max(0, Math.min(mostBytes, left));
+    this.#excuse(most);
+    const excused = before - this.#unaccounted;
+    this.#dropped += excused;
+    if (cancelled) this.#late += most - excused;
   }
 
   /** The engine was given bytes to send. Packets without any, such as acknowledgements, are not acknowledged. */
@@ -112,7 +118,7 @@ export class ReceiveBudget {
   isExceeded(countWaiting: () => number): boolean {
     const delivered = Math.max(0, this.#delivered);
     const frames = Math.min(frameOverheadBytes * this.#datagrams, frameOverheadShare * delivered);
-    const free = Math.min(mostFreeBytes, leastFreeBytes + delivered) + freeShare * delivered + frames;
+    const free = Math.min(mostFreeBytes, leastFreeBytes + delivered) + freeShare * delivered + frames + this.#late;
     if (this.#unaccounted <= free) return false;
     return this.#unaccounted > free + Math.min(countWaiting(), this.#limits.unreadBytes);
   }

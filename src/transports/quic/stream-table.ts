@@ -250,8 +250,9 @@ export class StreamTable implements StreamHost {
       if (problem !== undefined) this.#connection.onStreamProblem(problem);
     }
     if (how === "complete") return;
-    this.#budget.dropped(how === "cancelled" || stream.isUnread ? this.#streamWindowBytes : droppedByAbortBytes);
-    if (how === "cancelled") this.#discarded.add(stream.id);
+    const cancelled = how === "cancelled";
+    this.#budget.dropped(cancelled || stream.isUnread ? this.#streamWindowBytes : droppedByAbortBytes, cancelled);
+    if (cancelled) this.#discarded.add(stream.id);
   }
 
   // Once a turn.
