@@ -22,14 +22,14 @@ export class Judge {
     if (side === "handover") {
       this.#failedHandovers.add(key);
     } else if (side === "channel") {
-      if (!channelEnds.has(outcome)) this.#suspects.push([ending]);
+      if (!channelEnds.has(outcome)) this.#suspect(ending);
     } else {
       const other = this.#single.get(key);
       if (other === undefined) return void this.#single.set(key, ending);
       this.#single.delete(key);
       const [writer, reader] = side === "writer" ? [ending, other] : [other, ending];
       if (writer.side === reader.side) this.#find(`The ${side} of a stream ended twice: ${show([ending, other])}`);
-      else if (!pairs.has(`${writer.outcome} ${reader.outcome}`)) this.#suspects.push([writer, reader]);
+      else if (!pairs.has(`${writer.outcome} ${reader.outcome}`)) this.#suspect(writer, reader);
     }
   }
 
@@ -37,8 +37,14 @@ export class Judge {
   end(): void {
     // Its reader was never told of a stream that came to nothing as soon as it was opened.
     const single = [...this.#single.values()].filter(({ side, outcome }) => side === "reader" || !alone.has(outcome));
-    for (const endings of [...this.#suspects, ...single.map((ending) => [ending])])
+    for (const ending of single) this.#suspect(ending);
+    for (const endings of this.#suspects)
       if (!endings.some(({ channel }) => this.#failedHandovers.has(channel))) this.#find(show(endings));
+  }
+
+  #suspect(...endings: Ending[]): void {
+    if (endings[0]!.channel === "") this.#find(show(endings));
+    else this.#suspects.push(endings);
   }
 }
 
