@@ -1,8 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Client, generateKeyPair } from "../../src/index.ts";
 import { anyCut, carryOut } from "./cuts.ts";
+import { farewell, patience } from "./party.ts";
 import type { Party } from "./party.ts";
-import { farewell } from "./party.ts";
 import type { Way } from "./way.ts";
 
 export interface AgentOptions {
@@ -88,7 +88,7 @@ export class Agent {
       id,
       keyPair: this.#keyPair,
       reconnect,
-      limits: { resumeWindowMs },
+      limits: { ...patience, resumeWindowMs },
       accept: () => !random.chance(0.02),
     });
     this.#client = client;

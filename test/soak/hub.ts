@@ -3,8 +3,8 @@ import { Coordinator } from "../../src/index.ts";
 import type { Channel } from "../../src/index.ts";
 import { createSelfSignedCertificate, listen as listenQuic } from "../../src/transports/quic/index.ts";
 import { listen as listenWebSocket } from "../../src/transports/websocket/node/index.ts";
+import { farewell, patience } from "./party.ts";
 import type { Party } from "./party.ts";
-import { farewell } from "./party.ts";
 import type { Address } from "./way.ts";
 
 /** The Coordinator: introduces Clients to each other again and again, and has channels with them itself. */
@@ -17,7 +17,10 @@ export class Hub {
     party: Party,
     { idleTimeoutMs, resumeWindowMs }: { idleTimeoutMs: number; resumeWindowMs: number },
   ) {
-    const coordinator = new Coordinator({ authorize: () => true, limits: { resumeWindowMs } });
+    const coordinator = new Coordinator({
+      authorize: () => true,
+      limits: { ...patience, acceptTimeoutMs: patience.pairTimeoutMs, resumeWindowMs },
+    });
     const { cert, key, hash } = createSelfSignedCertificate({ hosts: ["127.0.0.1"] });
     const options = { host: "127.0.0.1", port: 0, cert, key, idleTimeoutMs };
     const [quic, websocket] = [await listenQuic(options), await listenWebSocket(options)];

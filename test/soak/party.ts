@@ -7,6 +7,9 @@ import type { Witness } from "./witness.ts";
 /** What everything is closed with. */
 export const farewell = { closeCode: 7, reason: "soak" };
 
+/** Limits: a machine that has too much to do is not what is tested. */
+export const patience = { pairTimeoutMs: 60_000, drainTimeoutMs: 60_000 };
+
 export interface ChannelLife {
   /** Over which it may be handed on; it is neither handed on nor closed without. */
   others?: () => Channel[];
@@ -109,15 +112,17 @@ export class Party {
 
   async #watchEnd(channel: Channel): Promise<void> {
     let outcome = "closed";
+    let message = "";
     try {
       const { closeCode, reason } = await channel.closed;
       if (reason !== farewell.reason || closeCode !== farewell.closeCode)
         outcome = `closed with ${closeCode}, ${reason}`;
     } catch (error) {
       outcome = this.witness.codeOf(error);
+      message = String(error);
     }
     const key = keyOf(channel);
-    this.witness.ended({ side: "channel", key, channel: key, who: this.id, outcome });
+    this.witness.ended({ side: "channel", key, channel: key, who: this.id, outcome, message });
   }
 
   async #close(channel: Channel): Promise<void> {

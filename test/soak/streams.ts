@@ -5,7 +5,7 @@ import type { Channel, MessageReadable, MessageWritable } from "../../src/index.
 import { isMessageOf, maxMessageBytes, messageOf } from "./content.ts";
 import type { Content } from "./content.ts";
 import type { Random } from "./random.ts";
-import type { Witness } from "./witness.ts";
+import type { Ending, Witness } from "./witness.ts";
 
 /** Who writes or reads. */
 export interface Host {
@@ -20,6 +20,8 @@ export interface Plan extends Content {
   count: number;
   end: "close" | "abort";
 }
+
+type Outcome = Pick<Ending, "outcome" | "message">;
 
 export function newPlan({ random, witness }: Host, mostMessages: number): Plan {
   return {
@@ -45,10 +47,10 @@ export async function send(channel: Channel, plan: Plan, host: Host): Promise<vo
     const wanted = { code: "cancelled", message: "enough", streamErrorCode: plan.seed };
     return outcomeOf(error, wanted, plan, host);
   });
-  witness.ended({ side: "writer", key: plan.key, channel: keyOf(channel), who: id, outcome });
+  witness.ended({ side: "writer", key: plan.key, channel: keyOf(channel), who: id, ...outcome });
 }
 
-async function write(channel: Channel, plan: Plan, { random, witness }: Host): Promise<string> {
+async function write(channel: Channel, plan: Plan, { random, witness }: Host): Promise<Outcome> {
   const signal = random.chance(0.05) ? AbortSignal.timeout(random.below(100)) : undefined;
   const info = { name: plan.key, metadata: { ...plan } };
   const writable = await channel.createUnidirectionalStream(signal === undefined ? info : { ...info, signal });
@@ -67,11 +69,11 @@ async function write(channel: Channel, plan: Plan, { random, witness }: Host): P
   }
   if (plan.end === "abort") {
     await writer.abort(Object.assign(new Error("no more"), { streamErrorCode: plan.seed }));
-    return "aborted";
+    return { outcome: "aborted" };
   }
   // What a stream ended with is told by `closed`, and by `close` only if it ends after that was called.
   await Promise.all([writer.closed, writer.close().catch(() => {})]);
-  return "confirmed";
+  return { outcome: "confirmed" };
 }
 
 async function tryUntilTaken(
@@ -98,23 +100,23 @@ export async function receive(readable: MessageReadable, channel: Channel, host:
     };
     return outcomeOf(error, wanted, plan, host);
   });
-  witness.ended({ side: "reader", key: plan.key, channel: keyOf(channel), who: id, outcome });
+  witness.ended({ side: "reader", key: plan.key, channel: keyOf(channel), who: id, ...outcome });
 }
 
-async function read(readable: MessageReadable, plan: Plan, { id, random, witness }: Host): Promise<string> {
+async function read(readable: MessageReadable, plan: Plan, { id, random, witness }: Host): Promise<Outcome> {
   const cancelAt = random.chance(0.05) ? random.below(plan.count + 1) : Infinity;
   const [isSlow, polls] = [random.chance(0.1), random.chance(0.4)];
   const reader = readable.getReader();
   for (let index = 0; ; index += 1) {
     if (index === cancelAt) {
       await reader.cancel(Object.assign(new Error("enough"), { streamErrorCode: plan.seed }));
-      return "cancelled";
+      return { outcome: "cancelled" };
     }
     const message = (polls ? readable.tryRead() : undefined) ?? (await reader.read()).value;
     if (message === undefined) {
-      if (index === plan.count && plan.end === "close") return "complete";
+      if (index === plan.count && plan.end === "close") return { outcome: "complete" };
       witness.find(`${id}: ${plan.key} ended after message ${index}, which is to ${plan.end} after ${plan.count}`);
-      return "complete";
+      return { outcome: "complete" };
     }
     if (!isMessageOf(message, plan, index)) witness.find(`${id}: message ${index} of ${plan.key} is not what was sent`);
     witness.count("messages");
@@ -129,12 +131,12 @@ function outcomeOf(
   wanted: { code: string; message: string; streamErrorCode: number | undefined },
   { key }: Plan,
   { id, witness }: Host,
-): string {
+): Outcome {
   const code = witness.codeOf(error);
   if (error instanceof ConecError && code === wanted.code) {
     const { message, streamErrorCode } = error;
     if (message !== wanted.message || streamErrorCode !== wanted.streamErrorCode)
       witness.find(`${id}: ${key} was ${code} with ${JSON.stringify({ message, streamErrorCode })}`);
   }
-  return code;
+  return { outcome: code, message: String(error) };
 }

@@ -4,8 +4,8 @@ import type { AgentOptions } from "./agent.ts";
 import { isMessageOf, maxMessageBytes, messageOf } from "./content.ts";
 import type { Content } from "./content.ts";
 import { anyCut, carryOut } from "./cuts.ts";
+import { farewell, patience } from "./party.ts";
 import type { Party } from "./party.ts";
-import { farewell } from "./party.ts";
 import type { Way } from "./way.ts";
 
 /** Of each stream of a transfer: the largest message, and its share of the bytes. */
@@ -38,7 +38,7 @@ export class Transfer {
     const { reconnect, idleTimeoutMs, resumeWindowMs } = options;
     const { url, transport } = way;
     const keyPair = await generateKeyPair();
-    const limits = { resumeWindowMs };
+    const limits = { ...patience, resumeWindowMs };
     const client = await Client.connect(url, { transport, id: party.id, keyPair, reconnect, limits });
     return new Transfer(party, way, client, bytes, idleTimeoutMs);
   }

@@ -9,6 +9,8 @@ export interface Ending {
   channel: string;
   who: string;
   outcome: string;
+  /** The error's message, if there was one. */
+  message?: string;
 }
 
 export type News = { finding: string } | { ending: Ending };
