@@ -143,13 +143,16 @@ export class OutgoingStreams {
     }
   }
 
-  /** Goes on with all streams, behind the messages that the far end has. False if it cannot have them. */
+  /**
+   * Goes on with all streams, behind the messages that the far end has. False if it cannot have them. A stream of which it says
+   * nothing may have ended there, as is about to be told: then what was confirmed before still holds.
+   */
   flow(received: ReadonlyMap<number, number>): boolean {
-    const possible = [...this.#streams].every(([stream, { sink }]) => sink?.confirm(received.get(stream) ?? 0) ?? true);
-    if (!possible) return false;
-    for (const [stream, { sink }] of this.#streams) {
-      if (sink !== undefined) void this.#connect(stream, sink, received.get(stream) ?? 0).catch(ignore);
-    }
+    const counts = [...this.#streams].flatMap(([stream, { sink }]) =>
+      sink === undefined ? [] : [{ stream, sink, count: received.get(stream) ?? sink.confirmed }],
+    );
+    if (!counts.every(({ sink, count }) => sink.confirm(count))) return false;
+    for (const { stream, sink, count } of counts) void this.#connect(stream, sink, count).catch(ignore);
     return true;
   }
 

@@ -109,6 +109,32 @@ describe.each([memoryKind, quicKind, websocketKind])("over $name", (kind) => {
     await hub.close();
   });
 
+  test("a stream that ends because the other end is closing ends with that", async () => {
+    const hub = await Hub.start(kind);
+    const [alice, bob] = [await hub.join("alice", { reconnect }), await hub.join("bob", { reconnect })];
+    const [a, b] = await hub.link(alice, bob);
+    const writable = await a.createUnidirectionalStream();
+    const writer = writable.getWriter();
+    const readerAtB = (await next(b.incomingUnidirectionalStreams)).getReader();
+    void writer.write(message(0, 300_000));
+    await readerAtB.read();
+    while (writable.confirmedMessages === 0) await turns(1);
+    const closed = rejection(writer.closed);
+
+    // What B sends holds its close up until it is read.
+    const sending = (await b.createUnidirectionalStream()).getWriter();
+    const readable = await next(a.incomingUnidirectionalStreams);
+    for (let i = 0; i < 10; i += 1) void sending.write(message(i, 100_000));
+    void sending.close();
+    const closing = b.close({ closeCode: 5, reason: "done" });
+    alice.reconnect();
+    await reaches(alice, "connected");
+    expect((await collect(readable)).length).toBe(10);
+    await closing;
+    expect(await closed).toMatchObject({ code: "closed", message: "done" });
+    await hub.close();
+  });
+
   test("whoever stays is not blamed for what was under way to one who is cut off again and again", async () => {
     const hub = await Hub.start(kind);
     const [alice, bob] = [await hub.join("alice", { reconnect }), await hub.join("bob", { reconnect })];

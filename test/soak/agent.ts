@@ -75,6 +75,7 @@ export class Agent {
   /** Not before a stream to the Coordinator was confirmed: with a connection that is down its word would not get there. */
   async #leave(): Promise<void> {
     const { id, witness } = this.#party;
+    await this.#party.prepareToLeave();
     await this.#party.send(this.#client.coordinator, 1);
     await witness.watch(() => `${id} leaving`, this.#client.close(farewell));
     witness.count("left");
@@ -83,13 +84,14 @@ export class Agent {
   async #join(): Promise<void> {
     const { id, random, witness } = this.#party;
     const { reconnect, resumeWindowMs } = this.#options;
+    this.#party.isLeaving = false;
     const client = await Client.connect(this.#way.url, {
       transport: this.#way.transport,
       id,
       keyPair: this.#keyPair,
       reconnect,
       limits: { ...patience, resumeWindowMs },
-      accept: () => !random.chance(0.02),
+      accept: () => !this.#party.isLeaving && !random.chance(0.02),
     });
     this.#client = client;
     const { coordinator } = client;

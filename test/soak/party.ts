@@ -21,9 +21,12 @@ export class Party {
   readonly random: Random;
   readonly witness: Witness;
   isStopping = false;
+  /** Takes no channels, and hands none on: whoever gets one in the last moment would find it lost. */
+  isLeaving = false;
   readonly #open = new Set<Channel>();
   readonly #lives = new Set<Promise<void>>();
   readonly #sending = new Set<Promise<void>>();
+  readonly #handingOn = new Set<Promise<void>>();
 
   constructor(id: string, random: Random, witness: Witness) {
     this.id = id;
@@ -49,6 +52,12 @@ export class Party {
   async stop(): Promise<void> {
     this.isStopping = true;
     await Promise.all(this.#sending);
+  }
+
+  /** From now on it {@link isLeaving}. Resolves when no channel is being handed on. */
+  async prepareToLeave(): Promise<void> {
+    this.isLeaving = true;
+    await Promise.all(this.#handingOn);
   }
 
   /** Closes the channels that it still has; resolves when all are over. */
@@ -98,7 +107,7 @@ export class Party {
         if (state.open < 8) for (let i = 0; i < 60; i += 1) sendOne(3);
       } else if (others !== undefined) {
         if (dice > 0.985) await this.#close(channel);
-        else if (dice > 0.95) await this.#handOn(channel, others());
+        else if (dice > 0.95 && !this.isLeaving) await this.#handOn(channel, others());
       }
     }
     await Promise.all([closed, reading]);
@@ -136,7 +145,10 @@ export class Party {
     if (targets.length === 0) return;
     const target = this.random.pick(targets);
     const what = `handing a channel with ${channel.peer.id} on to ${target.peer.id}`;
-    await this.handOver(what, (metadata) => target.sendChannel(channel, { metadata }));
+    const handingOn = this.handOver(what, (metadata) => target.sendChannel(channel, { metadata })).then(() => {});
+    this.#handingOn.add(handingOn);
+    await handingOn;
+    this.#handingOn.delete(handingOn);
   }
 }
 
