@@ -85,26 +85,28 @@ export class Party {
 
   async #live(channel: Channel, others: ChannelLife["others"]): Promise<void> {
     const { random } = this;
-    const state = { isOver: false, open: 0 };
+    const over = new AbortController();
+    let open = 0;
     this.#open.add(channel);
     const closed = this.#watchEnd(channel).then(() => {
       this.#open.delete(channel);
-      state.isOver = true;
+      over.abort();
     });
     const reading = this.#readAll(channel);
     const slowest = random.chance(0.3) ? 2000 : 800;
     const sendOne = (mostMessages: number): void => {
-      state.open += 1;
-      void this.send(channel, mostMessages).finally(() => (state.open -= 1));
+      open += 1;
+      void this.send(channel, mostMessages).finally(() => (open -= 1));
     };
-    while (!state.isOver && !this.isStopping) {
-      await Promise.race([pause(random.between(20, slowest)), closed]);
-      if (state.isOver || this.isStopping) break;
+    while (!over.signal.aborted && !this.isStopping) {
+      // Not a race with `closed`, which would remember each of them as long as the channel lives.
+      await pause(random.between(20, slowest), undefined, over).catch(() => {});
+      if (over.signal.aborted || this.isStopping) break;
       const dice = random.next();
       if (dice < 0.9) {
-        if (state.open < 8) sendOne(40);
+        if (open < 8) sendOne(40);
       } else if (dice < 0.92) {
-        if (state.open < 8) for (let i = 0; i < 60; i += 1) sendOne(3);
+        if (open < 8) for (let i = 0; i < 60; i += 1) sendOne(3);
       } else if (others !== undefined) {
         if (dice > 0.985) await this.#close(channel);
         else if (dice > 0.95 && !this.isLeaving) await this.#handOn(channel, others());
@@ -114,8 +116,11 @@ export class Party {
   }
 
   async #readAll(channel: Channel): Promise<void> {
-    const streams: Promise<void>[] = [];
-    for await (const readable of channel.incomingUnidirectionalStreams) streams.push(receive(readable, channel, this));
+    const streams = new Set<Promise<void>>();
+    for await (const readable of channel.incomingUnidirectionalStreams) {
+      const stream = receive(readable, channel, this).finally(() => streams.delete(stream));
+      streams.add(stream);
+    }
     await Promise.all(streams);
   }
 
