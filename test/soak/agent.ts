@@ -82,17 +82,9 @@ export class Agent {
   }
 
   async #join(): Promise<void> {
-    const { id, random, witness } = this.#party;
-    const { reconnect, resumeWindowMs } = this.#options;
+    const { id, witness } = this.#party;
     this.#party.isLeaving = false;
-    const client = await Client.connect(this.#way.url, {
-      transport: this.#way.transport,
-      id,
-      keyPair: this.#keyPair,
-      reconnect,
-      limits: { ...patience, resumeWindowMs },
-      accept: () => !this.#party.isLeaving && !random.chance(0.02),
-    });
+    const client = await this.#connect();
     this.#client = client;
     const { coordinator } = client;
     client.addEventListener("statechange", () => {
@@ -107,6 +99,23 @@ export class Agent {
     );
     void this.#party.live(coordinator);
     void this.#take(client);
+  }
+
+  /** Tries again when the machine was too busy to answer. */
+  async #connect(): Promise<Client> {
+    const { id, random, witness } = this.#party;
+    const { reconnect, resumeWindowMs } = this.#options;
+    const [{ url, transport }, keyPair, limits] = [this.#way, this.#keyPair, { ...patience, resumeWindowMs }];
+    const accept = (): boolean => !this.#party.isLeaving && !random.chance(0.02);
+    for (;;) {
+      try {
+        return await Client.connect(url, { transport, id, keyPair, reconnect, limits, accept });
+      } catch (error) {
+        const code = witness.codeOf(error);
+        witness.count(`not connected: ${code}`);
+        if (code !== "unreachable" && code !== "timeout") throw error;
+      }
+    }
   }
 
   async #take(client: Client): Promise<void> {

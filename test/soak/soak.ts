@@ -115,7 +115,7 @@ function formatCounts(all: readonly Record<string, number>[]): string {
 }
 
 const common = {
-  idleTimeoutMs: 2000,
+  idleTimeoutMs: 5000,
   resumeWindowMs: 60_000,
   reconnect: { firstDelayMs: 20, maxDelayMs: 500 },
 };
