@@ -76,7 +76,7 @@ export class Hub {
   /** Resolves when the channel is over. */
   async #introduce(first: string, second: string): Promise<void> {
     let over: Promise<unknown> | undefined;
-    await this.#party.handOver(`introducing ${first} to ${second}`, async (metadata) => {
+    await this.#party.handOver(`introducing ${first} to ${second}`, "", async (metadata) => {
       over = (await this.coordinator.introduce(first, second, { metadata })).closed;
     });
     await over?.catch(() => {});
@@ -89,7 +89,7 @@ export class Hub {
     const target = this.coordinator.clients.get(client);
     if (
       target !== undefined &&
-      (await this.#party.handOver(what, (metadata) => target.sendChannel(port1, { metadata })))
+      (await this.#party.handOver(what, "", (metadata) => target.sendChannel(port1, { metadata })))
     )
       return await this.#party.live(port2, { others: this.#others });
     await port1.close(farewell);

@@ -21,6 +21,7 @@ export class Judge {
     const { side, key, outcome } = ending;
     if (side === "handover") {
       this.#failedHandovers.add(key);
+      if (!handoverFailures.has(outcome)) this.#suspect(ending);
     } else if (side === "channel") {
       if (!channelEnds.has(outcome)) this.#suspect(ending);
     } else {
@@ -48,6 +49,16 @@ export class Judge {
   }
 }
 
+/** Somebody is away, does not want it, or has closed or handed on either channel; there are streams; it takes too long. */
+const handoverFailures = new Set([
+  "peer-lost",
+  "refused",
+  "streams-open",
+  "closed",
+  "detached",
+  "timeout",
+  "limit-exceeded",
+]);
 const channelEnds = new Set(["closed", "detached"]);
 const alone = new Set(["closed", "detached", "aborted", "TimeoutError"]);
 

@@ -66,8 +66,12 @@ export class Party {
     await Promise.all(this.#lives);
   }
 
-  /** The handing over of a channel: its key goes along. False if it has failed, as it may. */
-  async handOver(what: string, start: (metadata: { key: string }) => Promise<unknown>): Promise<boolean> {
+  /** The handing over of a channel that has come of `channel`, if of any: its key goes along. False if it has failed, as it may. */
+  async handOver(
+    what: string,
+    channel: string,
+    start: (metadata: { key: string }) => Promise<unknown>,
+  ): Promise<boolean> {
     const { id, witness } = this;
     const key = witness.newKey();
     try {
@@ -77,8 +81,7 @@ export class Party {
     } catch (error) {
       const outcome = witness.codeOf(error);
       witness.count(`not handed over: ${outcome}`);
-      if (!mayFailWith.has(outcome)) witness.find(`${id}: ${what} has failed: ${String(error)}`);
-      witness.ended({ side: "handover", key, channel: key, who: id, outcome });
+      witness.ended({ side: "handover", key, channel, who: id, outcome, message: `${what}: ${String(error)}` });
       return false;
     }
   }
@@ -150,20 +153,11 @@ export class Party {
     if (targets.length === 0) return;
     const target = this.random.pick(targets);
     const what = `handing a channel with ${channel.peer.id} on to ${target.peer.id}`;
-    const handingOn = this.handOver(what, (metadata) => target.sendChannel(channel, { metadata })).then(() => {});
+    const handingOn = this.handOver(what, keyOf(channel), (metadata) => target.sendChannel(channel, { metadata })).then(
+      () => {},
+    );
     this.#handingOn.add(handingOn);
     await handingOn;
     this.#handingOn.delete(handingOn);
   }
 }
-
-/** Why a channel is not handed over when all is well: somebody is away, does not want it, or has closed or handed on either. */
-const mayFailWith = new Set([
-  "peer-lost",
-  "refused",
-  "streams-open",
-  "closed",
-  "detached",
-  "timeout",
-  "limit-exceeded",
-]);
