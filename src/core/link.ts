@@ -52,6 +52,8 @@ export class Link {
   #epoch = 0;
   /** Something was lost since the epoch began. */
   #broken = false;
+  /** Who has yet to say what it has received, since the epoch began. */
+  readonly #unanswered = new Set<Side>();
   /** What one side sent while nobody held the other. */
   readonly #waiting: [(() => void)[], (() => void)[]] = [[], []];
   #settle!: { resolve: (info: CloseInfo) => void; reject: (error: ConecError) => void };
@@ -136,6 +138,8 @@ export class Link {
       resumed: () => this.#resumed(side, path),
       ended: (error) => this.#ended(side, path, error),
     });
+    // The former holder was asked, not this one: all begin anew.
+    if (this.#unanswered.size > 0) this.#broken = true;
     if (taken) {
       void this.#deliver(side, () => this.#sides[other].path?.send({ type: "peer", peer }));
       this.#options.passed(peer);
@@ -222,8 +226,11 @@ export class Link {
       case "maxStreams":
         to.maxStreams = Math.max(to.maxStreams, message.count);
         break;
-      case "received":
       case "resumeAt":
+        if (this.#broken) return undefined; // they are asked again
+        if (message.last && message.epoch === this.#epoch) this.#unanswered.delete(side);
+        break;
+      case "received":
         break;
     }
     return to.path?.send(message);
@@ -263,6 +270,7 @@ export class Link {
     if (!this.#broken || this.#sides.some(({ path, away }) => path === undefined || away)) return;
     this.#broken = false;
     this.#epoch += 1;
+    for (const side of [0, 1] as const) this.#unanswered.add(side);
     for (const { path } of this.#sides) void path!.send({ type: "resume", epoch: this.#epoch });
   }
 

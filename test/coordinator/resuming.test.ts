@@ -135,6 +135,28 @@ describe.each([memoryKind, quicKind, websocketKind])("over $name", (kind) => {
     await hub.close();
   });
 
+  test("at whatever moment it is handed on, while the other end comes back: it goes on with the new one", async () => {
+    const hub = await Hub.start(kind, { authorize: () => true });
+    let accepting: Promise<boolean> | boolean = true;
+    const join = (id: string): Promise<Client> => hub.join(id, { reconnect, accept: () => accepting });
+    const [alice, bob, carol] = [await join("alice"), await join("bob"), await join("carol")];
+    const [via, viaAtCarol] = await hub.link(bob, carol);
+    for (let moment = 0; moment < 40; moment += 1) {
+      const [a, b] = await hub.link(alice, bob);
+      alice.reconnect();
+      await turns(moment);
+      // Long enough for Alice to be through with coming back.
+      accepting = reaches(alice, "connected").then(async () => (await turns(50), true));
+      await via.sendChannel(b);
+      accepting = true;
+      const c = await next(carol.incomingChannels);
+      await Promise.all([send(a, 3), receive(c), send(c, 3), receive(a)]);
+      await a.close();
+    }
+    await viaAtCarol.close();
+    await hub.close();
+  });
+
   test("whoever stays is not blamed for what was under way to one who is cut off again and again", async () => {
     const hub = await Hub.start(kind);
     const [alice, bob] = [await hub.join("alice", { reconnect }), await hub.join("bob", { reconnect })];
