@@ -113,7 +113,7 @@ export class Agent {
       } catch (error) {
         const code = witness.codeOf(error);
         witness.count(`not connected: ${code}`);
-        if (code !== "unreachable" && code !== "timeout") throw error;
+        if (!["unreachable", "timeout", "connection-lost"].includes(code)) throw error;
       }
     }
   }
