@@ -131,6 +131,11 @@ export class ChannelEnd {
     return this.#mode === "open";
   }
 
+  /** True while {@link close} closes the channel, or waits until it is closed. */
+  get closable(): boolean {
+    return this.#mode === "open" || this.#mode === "closing";
+  }
+
   /** True while the way to the far end is lost, and may come back. */
   get suspended(): boolean {
     return this.#mode !== "over" && !this.#state.isFlowing;

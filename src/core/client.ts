@@ -135,7 +135,7 @@ export class Client extends EventTarget implements AsyncDisposable {
     this.#closing ??= info;
     if (this.#state === "reconnecting") this.#end(info, undefined);
     if (this.#state === "closed") return;
-    const channels = [...session.channels].filter((channel) => endOf(channel).usable);
+    const channels = [...session.channels].filter((channel) => endOf(channel).closable);
     try {
       await Promise.all(channels.map((channel) => channel.close(closing)));
       await session.coordinator.close(closing);
