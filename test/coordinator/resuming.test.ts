@@ -135,6 +135,20 @@ describe.each([memoryKind, quicKind, websocketKind])("over $name", (kind) => {
     await hub.close();
   });
 
+  test("a Client that closes waits for a channel that is closing already", async () => {
+    const hub = await Hub.start(kind);
+    const [alice, bob] = [await hub.join("alice", { reconnect }), await hub.join("bob", { reconnect })];
+    const [a, b] = await hub.link(alice, bob);
+    const sent = send(a, 200);
+    const readable = await next(b.incomingUnidirectionalStreams);
+    await turns(20);
+    const closing = Promise.all([a.close({ closeCode: 5, reason: "done" }), alice.close()]);
+    const collected = collect(readable).catch(() => []);
+    await Promise.all([collected, closing, sent.catch(() => {})]);
+    expect(await b.closed).toEqual({ closeCode: 5, reason: "done" });
+    await hub.close();
+  });
+
   test("at whatever moment it is handed on, while the other end comes back: it goes on with the new one", async () => {
     const hub = await Hub.start(kind, { authorize: () => true });
     let accepting: Promise<boolean> | boolean = true;
