@@ -139,12 +139,15 @@ describe.each([memoryKind, quicKind, websocketKind])("over $name", (kind) => {
     const hub = await Hub.start(kind);
     const [alice, bob] = [await hub.join("alice", { reconnect }), await hub.join("bob", { reconnect })];
     const [a, b] = await hub.link(alice, bob);
-    const sent = send(a, 200);
+    const writer = (await a.createUnidirectionalStream()).getWriter();
+    for (let i = 0; i < 30; i += 1) void writer.write(message(i, 100_000));
+    const sent = writer.close();
     const readable = await next(b.incomingUnidirectionalStreams);
-    await turns(20);
     const closing = Promise.all([a.close({ closeCode: 5, reason: "done" }), alice.close()]);
-    const collected = collect(readable).catch(() => []);
-    await Promise.all([collected, closing, sent.catch(() => {})]);
+    await turns(500); // time in which it could have closed
+    const collected = collect(readable);
+    expect((await collected).length).toBe(30);
+    await Promise.all([closing, sent]);
     expect(await b.closed).toEqual({ closeCode: 5, reason: "done" });
     await hub.close();
   });
