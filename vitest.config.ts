@@ -10,8 +10,13 @@ class PathSequencer extends BaseSequencer {
 
 const browserTests = ["test/browser/**/*.test.ts", "test/**/*.browser.test.ts"];
 
-/** Long, and the same on every Node: about the network, about what conec says to nonsense, about the package and other runtimes. */
-const onceTests = ["faults", "hostile/bad-input", "package", "runtimes"].map((folder) => `test/${folder}/**/*.test.ts`);
+/** Long, and the same on every Node: about the network, hostile peers, the package, other runtimes, what the docs say. */
+const onceTests = [
+  ...["faults", "hostile", "network", "package", "runtimes", "docs", "soak"].map(
+    (folder) => `test/${folder}/**/*.test.ts`,
+  ),
+  ...["commands", "help", "package"].map((name) => `test/cli/${name}.test.ts`),
+];
 
 const common: TestUserConfig = {
   setupFiles: ["test/support/open-handles.ts"],

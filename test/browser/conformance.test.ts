@@ -11,7 +11,7 @@ import { inChromium } from "./in-chromium.ts";
 import { joinInTab, quicAndPages } from "./parties.ts";
 
 /** Of 490 MB: Chromium moves some 50 MB/s, and half of that where both ends are in Chromium. See also large.test.ts. */
-const shareOfLoad = 0.1;
+const shareOfLoad = 0.05;
 /** Chromium lets 6 MB come in for a stream that nobody reads. */
 const maxUnreadBytes = 10_000_000;
 

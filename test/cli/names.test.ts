@@ -1,7 +1,7 @@
 /** Names of files as a hostile sender may choose them. */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { isAbsolute, join, relative, win32 } from "node:path";
+import { isAbsolute, join, relative, sep, win32 } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -120,7 +120,7 @@ describe("a folder for what is received", () => {
       fc.asyncProperty(fc.array(part, { minLength: 1, maxLength: 5 }), async (path) => {
         try {
           const place = await folder.place(path);
-          expect(relative(folder.path, place.folder).startsWith("..")).toBe(false);
+          expect(relative(folder.path, place.folder).split(sep)[0]).not.toBe("..");
           await folder.makeFolder(place);
         } catch (error) {
           const { name, code } = error as { name: string; code: string };

@@ -6,11 +6,15 @@ import type { Path, TestChannel } from "./path.ts";
 
 /** Every transport whose two ends can be in this process. */
 const kinds: TransportKind[] = [memoryKind, quicKind, webtransportHttp2Kind, websocketKind];
+/** Those that take longest for the same. */
+const slowKinds: ReadonlySet<TransportKind> = new Set([webtransportHttp2Kind, websocketKind]);
 
-export const paths: Path[] = kinds.flatMap((kind) => [
-  direct(`${kind.name}, Client to Coordinator`, kind, joinHere),
-  relayed(`${kind.name}, Client to Client`, kind, joinHere, joinHere),
-]);
+export const paths: Path[] = kinds.flatMap((kind) =>
+  [
+    direct(`${kind.name}, Client to Coordinator`, kind, joinHere),
+    relayed(`${kind.name}, Client to Client`, kind, joinHere, joinHere),
+  ].map((path) => ({ ...path, shareOfLoad: slowKinds.has(kind) ? 0.2 : 1 })),
+);
 
 /** A Client, in this process or in another. */
 export interface Party {

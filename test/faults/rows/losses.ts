@@ -2,7 +2,7 @@
 import { expect } from "vitest";
 
 import type { Conditions } from "../../support/network/path-model.js";
-import { everywhere, inNode, timed } from "../row.ts";
+import { everywhere, timed } from "../row.ts";
 import type { Result, Row, Stage } from "../row.ts";
 
 interface Transfer {
@@ -19,8 +19,11 @@ interface Transfer {
 const delayMs = 10;
 const longestGapMs = 10_000;
 
-/** @param transfer both ways at once, of messages of up to 4 KB */
-function row(fault: string, outcome: string, transfer: Transfer, briefKinds = inNode): Row {
+/**
+ * @param transfer both ways at once, of messages of up to 4 KB
+ * @param briefKinds "all of it at once" stands for the rest
+ */
+function row(fault: string, outcome: string, transfer: Transfer, briefKinds: Row["kinds"] = []): Row {
   return { fault, outcome, kinds: everywhere, briefKinds, run: (stage) => run(stage, transfer) };
 }
 
