@@ -10,13 +10,10 @@ class PathSequencer extends BaseSequencer {
 
 const browserTests = ["test/browser/**/*.test.ts", "test/**/*.browser.test.ts"];
 
-/** Long, and the same on every Node: about the network, hostile peers, the package, other runtimes, what the docs say. */
-const onceTests = [
-  ...["faults", "hostile", "network", "package", "runtimes", "docs", "soak"].map(
-    (folder) => `test/${folder}/**/*.test.ts`,
-  ),
-  ...["commands", "help", "package"].map((name) => `test/cli/${name}.test.ts`),
-];
+/** Long, and the same on every Node: about the network, hostile peers, the package, other runtimes, docs, the command line. */
+const onceTests = ["faults", "hostile", "network", "package", "runtimes", "docs", "soak", "cli"].map(
+  (folder) => `test/${folder}/**/*.test.ts`,
+);
 
 const common: TestUserConfig = {
   setupFiles: ["test/support/open-handles.ts"],
@@ -29,7 +26,7 @@ const common: TestUserConfig = {
 export default defineConfig({
   test: {
     // Many tests start processes of their own, so more workers than this only make them slower.
-    maxWorkers: 3,
+    maxWorkers: 2,
     sequence: { sequencer: PathSequencer, shuffle: false, concurrent: false },
     // Longer than scripts/test.js waits for vitest to end, so that a process that hangs is seen and not cut off.
     teardownTimeout: 60_000,

@@ -1,6 +1,6 @@
 /** `npm run check`: everything but the tests. Runs all steps; one line each, and the output of those that failed. */
 import { spawnSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -13,6 +13,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
  */
 const steps = [
   ["format", tool("prettier", "--check", ".")],
+  ["licence headers", licenceHeaders],
   ["lock file", () => script("complete-lock.js", "--check")],
   ["build", cleanBuild],
   ["API reference", () => script("api-docs.js")],
@@ -33,6 +34,15 @@ for (const [name, run] of steps) {
   console.log(output.trimEnd().replaceAll(/^(?=.)/gm, "  "));
 }
 process.exitCode = failed > 0 ? 1 : 0;
+
+/** Every file that is published as source says its licence at the top. */
+function licenceHeaders() {
+  const without = readdirSync(join(root, "src"), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .filter((path) => !readFileSync(path, "utf8").slice(0, 100).includes("SPDX-License-Identifier: Apache-2.0"));
+  return without.length === 0 ? undefined : without.join("\n");
+}
 
 function cleanBuild() {
   rmSync(join(root, "dist"), { recursive: true, force: true });

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What a page needs, in one file: dist/conec.browser.js (scripts/bundle.js), for a script tag without a bundler. All of
  * `conec` but the Coordinator, for which browsers have no listener, and `webtransport` of `conec/webtransport`.

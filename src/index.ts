@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** conec: COordinated NEtwork Channels. The core, for Node and browsers; transports are entry points of their own. */
 export { Channel } from "./core/channel.ts";
 export type { ChannelStats, CreateStreamOptions, SendChannelOptions } from "./core/channel.ts";

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// SPDX-License-Identifier: Apache-2.0
 /** The command `conec`: what is typed into a shell comes in here. Everything it can do is in program/commands.ts. */
 import { run } from "./program/run.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** How a channel of a Client ended. */
 export interface EndedChannel {
   /** The Client itself closed it. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * One end of a channel at work: carries out what {@link ChannelState} decides, on a {@link ChannelPath}. `Channel` is
  * its public face.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { toConecError } from "./errors.ts";
 import type { ConecError } from "./errors.ts";
 import type { ControlMessage } from "./control-messages.ts";

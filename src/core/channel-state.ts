@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What the control messages do to the streams of one end of a channel: plain synchronous code without I/O or clock.
  * An event goes in (a message from the peer, a call of the program), actions come out; `Channel` carries them out.

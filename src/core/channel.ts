@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ChannelEnd, ChannelEndStats } from "./channel-end.ts";
 import type { Peer } from "./control-messages.ts";
 import { ConecError } from "./errors.ts";

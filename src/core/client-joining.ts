@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What a Client does to join: dials, proves its key, is welcomed. Once, and again whenever its connection was lost. */
 import type { ClientOptions } from "./client-options.ts";
 import { authorityOf } from "./client-proof.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Peer } from "./control-messages.ts";
 import type { ClientLimits } from "./limits.ts";
 import type { SlowReaderPolicy } from "./slow-readers.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * How a Client proves that it has the private key to the public key it shows (docs/protocol.md, "Joining").
  *

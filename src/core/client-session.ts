@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What a Client has with its Coordinator from one welcome on: the channel between them and the channels passed to it. It
  * may outlive a connection, and go on over another one.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Channel } from "./channel.ts";
 import { endOf } from "./channel.ts";
 import { joinCoordinator, prepareApplicant } from "./client-joining.ts";

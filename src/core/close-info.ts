@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError, reasonText } from "./errors.ts";
 import type { CloseInfo } from "./transport.ts";
 

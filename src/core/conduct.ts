@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ChannelChurn } from "./channel-churn.ts";
 import type { EndedChannel } from "./channel-churn.ts";
 import type { ControlMessage } from "./control-messages.ts";

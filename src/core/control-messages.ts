@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The control messages: what the two ends of a control stream say to each other, as small JSON objects. Their meaning
  * is in docs/protocol.md, test vectors in test/vectors/control-messages.json.

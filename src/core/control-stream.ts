@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "./errors.ts";
 import { decodeControlMessage, encodeControlMessage, maxControlMessageBytes } from "./control-messages.ts";
 import type { ControlMessage, ControlMessageOf } from "./control-messages.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ForwardedChannel } from "./coordinator-options.ts";
 import type { Peer } from "./control-messages.ts";
 import type { ConecError } from "./errors.ts";

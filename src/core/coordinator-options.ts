@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Peer } from "./control-messages.ts";
 import type { PublicKey } from "./key-pair.ts";
 import type { CoordinatorLimits } from "./limits.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Longer than most: who is let in, who is here and who leaves is one state. */
 import { Channel } from "./channel.ts";
 import type { ChannelHost } from "./channel.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "./errors.ts";
 import type { ByteReader } from "./transport.ts";
 import { readVarint, varintLengthFrom } from "../streams/varint.ts";

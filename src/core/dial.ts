@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError, toConecError } from "./errors.ts";
 import type { ConecErrorCode } from "./errors.ts";
 import type { Connection, Transport } from "./transport.ts";

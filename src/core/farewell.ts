@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * How a connection is closed because of an error: its application close code says what kind, its reason is
  * `code: text`, so that whoever is left learns the error even if no control message gets through (docs/protocol.md).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A ReadableStream of things that come from the other end, with a queue that can be counted and from which a thing
  * that has gone stale can be taken out again.

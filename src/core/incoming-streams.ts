@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ChannelLimits } from "./limits.ts";
 import type { Action, ChannelState } from "./channel-state.ts";
 import { ConecError, describeReason } from "./errors.ts";

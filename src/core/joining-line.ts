@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What becomes of a connection that has just come. */
 export interface Placing<T> {
   /** `hear`: it is its turn at once. `wait`: it is told by {@link JoiningLine.leave}. `close`: there is no room for it. */

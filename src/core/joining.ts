@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * How a Client joins (docs/protocol.md, "Joining"): `hello`, `challenge`, `identify` and `proof`, then `welcome`; the
  * Coordinator may answer `refuse` at any point. Both sides of it.

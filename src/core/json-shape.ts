@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What a JSON text says of itself that is lost when it is parsed: how many members its objects have, repeated ones included,
  * and how deep it is nested. The text must be valid JSON in UTF-8, or the answer means nothing.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The keys by which Clients are known: Ed25519 (RFC 8032), or ECDSA on P-256 with SHA-256 (FIPS 186-5) where WebCrypto
  * lacks that.

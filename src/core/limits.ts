@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError, quoted } from "./errors.ts";
 import { Retention } from "../streams/sent-messages.ts";
 

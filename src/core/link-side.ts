@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { EndedChannel } from "./channel-churn.ts";
 import type { ChannelPath } from "./channel-path.ts";
 import type { Peer } from "./control-messages.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A channel as the Coordinator sees it: two sides, each with the path to whoever holds that end, and what comes on one
  * goes out on the other. Control messages are read, so that the Coordinator knows what is open; data streams are bytes

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "./errors.ts";
 import { PathInbox } from "./channel-path.ts";
 import type { ChannelPath, ChannelPathReceiver } from "./channel-path.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { toBase64Url } from "./base64url.ts";
 import type { Channel } from "./channel.ts";
 import type { EndedChannel } from "./channel-churn.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Counts the bytes that are kept for each of several parties, and says who has too many: whoever is over its own limit, or
  * has the most while all together are near theirs. Knows no clock.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "./errors.ts";
 import type { JsonValue, Metadata } from "../streams/message-writable.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Notices a Client that opens streams and aborts them at once, which costs it nothing and the others a stream each. Streams
  * that are opened and end in order are never too many. Knows no clock.

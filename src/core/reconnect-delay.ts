@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** How often a Client that lost its connection tries to connect again. Each pause is a random part of the longest. */
 export interface ReconnectOptions {
   /** Longest pause before the first attempt, in milliseconds; it doubles with each attempt that fails. Default 250. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError, reasonText, toConecError } from "./errors.ts";
 import type { ControlStream } from "./control-stream.ts";
 import { ControlLog } from "./control-log.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "./errors.ts";
 import { ControlStream } from "./control-stream.ts";
 import type { ControlMessage } from "./control-messages.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The shapes of what a peer sends: each takes a value apart and gives it back checked. */
 import { ConecError } from "./errors.ts";
 

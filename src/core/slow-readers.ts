@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What becomes of streams that stand still because nobody reads them. */
 import type { Peer } from "./control-messages.ts";
 import { ConecError } from "./errors.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Whom an address stands for when connections are counted: an IPv4 /24 or an IPv6 /64, which is what one party gets without
  * effort. What is no IP address stands for itself.

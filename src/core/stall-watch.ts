@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { unrefTimeout } from "../streams/timer.ts";
 
 /** Something that moves, or waits. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** How many data streams may be open on several channels together: those of one Client. */
 export class StreamQuota {
   readonly #limit: number;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { Channel, endOf } from "./channel.ts";
 import type { ChannelHost } from "./channel.ts";
 import { ChannelEnd } from "./channel-end.ts";

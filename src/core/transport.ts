@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The contract between conec's core and what carries its bytes. It is the part of the W3C `WebTransport`
  * interface that conec needs, so a browser's own session is nearly a {@link Connection} already.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ConecError, CoordinatorEvent } from "../index.ts";
 import type { Attributes, Metric } from "./metric.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Watching a Coordinator: metrics for Prometheus, a live page, structured logs. For Node. */
 export { jsonLogger } from "./json-logger.ts";
 export { logTo } from "./log-to.ts";

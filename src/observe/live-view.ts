@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ClientDetails, CoordinatorDetails, CoordinatorStats, ForwardedChannel, Peer } from "../index.ts";
 
 /** What is at a Coordinator and how much moves, as the live page shows it. Rates are in bytes a second. */

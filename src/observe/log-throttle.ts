@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Decides how often things of one kind are logged: a token bucket for each kind. Plain code; it gets the time. */
 export class LogThrottle {
   readonly #kinds = new Map<string, { tokens: number; atMs: number; suppressed: number }>();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ConecError, Coordinator, CoordinatorEvent, ForwardedChannel, Remote } from "../index.ts";
 import { LogThrottle } from "./log-throttle.ts";
 

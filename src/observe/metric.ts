@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What a metric is called and what it measures, by the semantic conventions of OpenTelemetry. */
 export interface Metric {
   /** Lower case, parts parted by dots: `conec.coordinator.active_clients`. */

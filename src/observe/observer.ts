@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Coordinator, Listener } from "../index.ts";
 import { Aggregate } from "./aggregate.ts";
 import { eventMetrics, measurementsOf } from "./event-metrics.ts";

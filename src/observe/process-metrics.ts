@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Metric } from "./metric.ts";
 import { prometheusText } from "./prometheus-text.ts";
 

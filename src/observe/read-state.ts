@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Coordinator, Listener } from "../index.ts";
 import type { ListenerFigures, State } from "./state-metrics.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Address, CoordinatorDetails, CoordinatorStats, ListenerStats } from "../index.ts";
 import type { Attributes, Metric, Point } from "./metric.ts";
 

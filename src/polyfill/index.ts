@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * `conec/polyfill`: import it before conec, on pages for browsers that lack what conec or its users need of the platform.
  * It adds what is missing, and nothing where all is there:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Installs `ReadableStream.from` (WHATWG Streams, "ReadableStreamFromIterable"). */
 
 /** A stream of what an iterable gives, one step for each read. Cancelling it ends the iteration. */

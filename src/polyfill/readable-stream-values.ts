@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Installs asynchronous iteration of ReadableStream (WHATWG Streams, "Asynchronous iteration"). */
 import { ReaderIterator } from "../streams/reader-iterator.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Installs `Symbol.asyncDispose` (ECMAScript, "Explicit Resource Management"). */
 const symbols: object = Symbol;
 

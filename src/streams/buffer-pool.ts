@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Memory for copies that are needed only until a transport has taken them: a few blocks for the whole process, since a
  * new one for each message of a busy stream costs more than the copy.

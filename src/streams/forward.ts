@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "../core/errors.ts";
 import type { ByteReader, ByteWriter } from "../core/transport.ts";
 import { ignore } from "./ignore.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The framing of message streams: a varint h, then
  * - h = 0: the end of the stream; nothing follows;

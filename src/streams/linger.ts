@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Ways to end a transport's stream without a reset, which costs more than it says (docs/protocol.md): but not for ever.
  */

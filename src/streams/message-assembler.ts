@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Collects the pieces of one message that came in several chunks. Memory follows what has arrived, never the declared
  * length: it is never more than eight times that.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { endMarker, maxHeaderBytes, writeHeader } from "./framing.ts";
 
 /** Framed messages that wait to leave together in one chunk. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ByteWriter } from "../core/transport.ts";
 import { giveBack } from "./buffer-pool.ts";
 import { abortMarker } from "./framing.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MessageReader } from "./message-reader.ts";
 import type { MessageSource } from "./message-source.ts";
 import { ReaderIterator } from "./reader-iterator.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { MessageSource } from "./message-source.ts";
 
 type Message = Uint8Array<ArrayBuffer>;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The writing half of a message stream: takes messages, frames them, hands byte chunks to its {@link MessageOutlet}.
  * {@link MessageWritable} is the WritableStream around it.

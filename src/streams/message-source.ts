@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The reading half of a message stream: reads a transport's byte stream, takes it apart, gives out messages.
  * {@link MessageReadable} is the ReadableStream around it.

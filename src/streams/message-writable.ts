@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { MessageSink } from "./message-sink.ts";
 import { MessageWriter } from "./message-writer.ts";
 

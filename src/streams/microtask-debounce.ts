@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Runs a task once the current turn of the event loop has gone quiet: when nobody has called {@link touch} for a few
  * rounds of the microtask queue. This is what lets many small messages, each written after an `await` of the one before,

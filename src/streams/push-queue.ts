@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Where a transport puts what the other end opens: a ReadableStream that is pushed to. */
 export class PushQueue<T> {
   readonly #refuse: (item: T) => void;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What `for await` over a stream runs on (WHATWG Streams, "Asynchronous iteration"). */
 export class ReaderIterator<T> implements ReadableStreamAsyncIterator<T> {
   readonly #reader: ReadableStreamDefaultReader<T>;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { readVarint, varintLengthFrom } from "./varint.ts";
 
 /** Framed messages as they go to the transport, in one piece. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ByteReader } from "../core/transport.ts";
 import { ignore } from "./ignore.ts";
 

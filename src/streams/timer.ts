@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Runs `callback` after `ms` milliseconds unless the returned function is called first. The timer alone does not keep
  * a process alive.

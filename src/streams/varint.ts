@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Variable-length integers of QUIC (RFC 9000, section 16): the two top bits of the first byte give the length,
  * 1, 2, 4 or 8 bytes, the rest is the value, big-endian.

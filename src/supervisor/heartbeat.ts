@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Loaded into a supervised process before its own code: tells its parent that the event loop turns, and lets the process
  * end when the parent is gone.

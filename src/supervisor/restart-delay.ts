@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** How a process is restarted that does not stay up: at once, then with growing pauses until it has lived for a while. */
 export class RestartDelay {
   #failures = 0;

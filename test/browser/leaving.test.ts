@@ -72,14 +72,6 @@ inChromium("a page that leaves", (pages) => {
     });
   }
 
-  test("that crashes is peer-lost in Node, too", async () => {
-    const page = await joined("page");
-    await coordinator.introduce("page", "node");
-    const channel = await next(node.incomingChannels);
-    await expectLoss(channel, page, async () => void page.goto("chrome://crash").catch(() => {}));
-    await page.close();
-  });
-
   test("that closes its Client with streams open lives on", async () => {
     for (let round = 0; round < rounds; round += 1) {
       const page = await joined("page");
@@ -87,6 +79,27 @@ inChromium("a page that leaves", (pages) => {
       expect(await Promise.race([page.evaluate(closeWithStreamsOpen), crashed])).toBe("closed");
       await page.close();
     }
+  });
+});
+
+inChromium("a page that crashes", (pages) => {
+  // In one of four cases nothing is said to the Coordinator.
+  test("is peer-lost in Node, when its connection is lost at the latest", async () => {
+    const coordinator = new Coordinator({ limits: { resumeWindowMs: 0 } });
+    const listener = await listen({ host: "127.0.0.1", cert, key, idleTimeoutMs: 4000 });
+    coordinator.serve(listener);
+    const url = `https://127.0.0.1:${listener.address.port}`;
+    const node = await Client.connect(url, { transport: nodeTransport, id: "node" });
+    onTestFinished(async () => {
+      await node.close();
+      await coordinator.close();
+    });
+    const page = await pages().open();
+    await page.evaluate(joinAs, { url, hash: [...hash], id: "page" });
+    await coordinator.introduce("page", "node");
+    const channel = await next(node.incomingChannels);
+    await expectLoss(channel, page, async () => void page.goto("chrome://crash").catch(() => {}));
+    await page.close();
   });
 });
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Options, Values } from "../program/command.ts";
 
 /** The options by which every command but `coordinator` finds its Coordinator. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "../../index.ts";
 import type { Client, MessageReadable } from "../../index.ts";
 import { answerSchema, deskProtocol, maxAnswerBytes } from "../desk/desk-messages.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "../../index.ts";
 import type { ConecErrorCode } from "../../index.ts";
 import { exitCodes } from "../program/exit-codes.ts";

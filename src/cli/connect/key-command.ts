@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { publicKeyOf } from "../../index.ts";
 import { defineCommand } from "../program/command.ts";
 import { UsageError } from "../program/failure.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { Client } from "../../index.ts";
 import type { ChannelOffer } from "../../index.ts";
 import type { ConnectionSettings } from "./connection-settings.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * JSON with the places of its values, so that what is wrong with a file can be said by line. `JSON.parse` keeps none, and
  * on Node 20 does not always say where the text itself is wrong.

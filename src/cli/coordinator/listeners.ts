@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "../../index.ts";
 import type { Connection, Listener, Remote } from "../../index.ts";
 import * as quic from "../../transports/quic/index.ts";

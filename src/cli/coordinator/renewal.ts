@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * When a self-made certificate is followed by another. Browsers take none by hash that is valid for more than 14 days, and
  * whoever was told a hash has to be told the next one: so that is made, and told, days before it is used.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { readText } from "../connect/connection-settings.ts";
 import { exitCodes } from "../program/exit-codes.ts";
 import { Failure } from "../program/failure.ts";

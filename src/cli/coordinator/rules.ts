@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Who may join a Coordinator of the command line, as whom, and whom they may reach: the rules, as decisions. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import * as v from "valibot";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 

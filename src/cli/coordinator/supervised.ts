@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { supervise } from "../../supervisor/index.ts";
 import type { SupervisorEvent } from "../../supervisor/index.ts";
 import type { Context } from "../program/command.ts";

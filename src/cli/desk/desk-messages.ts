@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The protocol between a Client of the command line and its Coordinator, `conec-desk/1`: who is there, and "connect me
  * with bob". docs/cli.md has it for people.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "../../index.ts";
 import type { Channel, Coordinator, Introduction, MessageReadable, MessageWritable } from "../../index.ts";
 import { deskProtocol, maxRequestBytes, requestSchema } from "./desk-messages.ts";

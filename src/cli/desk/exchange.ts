@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Who wants to talk with whom: the decisions of a Coordinator of the command line. Plain synchronous code: what Clients
  * say goes in, what is to be done comes out. `Desk` carries it out.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** JSON objects over a stream of messages, checked against a schema as they come. */
 import * as v from "valibot";
 

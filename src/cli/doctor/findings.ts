@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What the doctor finds, from what was measured: plain decisions, with what to do about it. */
 import type { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";

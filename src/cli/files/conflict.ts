@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ask, canAsk } from "../output/ask.ts";
 import { printable } from "../output/printable.ts";
 import { bytesText } from "../output/quantities.ts";

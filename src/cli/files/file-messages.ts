@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The protocol by which files go from one Client to another, `conec-files/1`, on a channel that is theirs. docs/cli.md has
  * it for people.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What is wrong with names that come from somebody else, before they are taken for names of files. */
 
 /**

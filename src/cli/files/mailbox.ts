@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Things that come one after the other, for somebody who waits for them. */
 export class Mailbox<T> {
   readonly #waiting: T[] = [];

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { defineCommand } from "../program/command.ts";
 
 export const receiveCommand = defineCommand({

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { chmod, lstat, mkdir, readdir, realpath, utimes } from "node:fs/promises";
 import { isAbsolute, join, relative, sep } from "node:path";
 

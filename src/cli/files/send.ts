@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { call, callOf } from "../connect/call.ts";
 import type { ConnectionValues } from "../connect/connection-options.ts";
 import { parseSeconds, readConnectionSettings } from "../connect/connection-settings.ts";

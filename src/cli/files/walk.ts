@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { lstat, readdir, stat } from "node:fs/promises";
 import type { Stats } from "node:fs";
 import { basename, join, resolve } from "node:path";

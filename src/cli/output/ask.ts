@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { createInterface } from "node:readline/promises";
 
 /** Whether somebody can be asked: both the terminal that asks and the one that answers are there. */

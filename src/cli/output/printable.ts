@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A text as it can be shown on a terminal or in a log: on one line, and without anything that moves the cursor, changes
  * colours, hides what follows or turns the direction of the text. What others say passes through here before it is shown.

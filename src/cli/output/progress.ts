@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Output } from "./output.ts";
 import { bytesText, durationText, rateText } from "./quantities.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Channel, CloseInfo, MessageReadable } from "../../index.ts";
 import { ConecError } from "../../index.ts";
 import { call, callOf, nextChannel } from "../connect/call.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ConnectionValues } from "../connect/connection-options.ts";
 import type { Output } from "../output/output.ts";
 import type { Interruption } from "./interruption.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { coordinatorCommand } from "../coordinator/coordinator-command.ts";
 import { doctorCommand } from "../doctor/doctor-command.ts";
 import { keyCommand } from "../connect/key-command.ts";

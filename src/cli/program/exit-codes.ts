@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What the exit code of `conec` means, for scripts. */
 export const exitCodes = {
   ok: 0,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { exitCodes } from "./exit-codes.ts";
 import type { ExitCode } from "./exit-codes.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Command, Options } from "./command.ts";
 import { shortNames } from "./arguments.ts";
 import { exitCodeMeanings } from "./exit-codes.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { explain } from "../connect/explain.ts";
 import { connectionOptions } from "../connect/connection-options.ts";
 import { Output } from "../output/output.ts";

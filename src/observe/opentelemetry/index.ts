@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Metrics and traces by OpenTelemetry. It needs `@opentelemetry/api`, and does nothing until the program has set up an SDK.
  * Runs in Node and in browsers.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { metrics } from "@opentelemetry/api";
 import type { Meter } from "@opentelemetry/api";
 

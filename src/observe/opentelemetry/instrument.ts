@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { metrics, trace } from "@opentelemetry/api";
 import type { Counter, Histogram, Meter, Observable } from "@opentelemetry/api";
 

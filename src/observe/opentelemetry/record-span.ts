@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { Attributes, Context, SpanOptions, Tracer } from "@opentelemetry/api";
 

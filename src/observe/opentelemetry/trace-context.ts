@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { context, propagation, ROOT_CONTEXT } from "@opentelemetry/api";
 import type { Context } from "@opentelemetry/api";
 

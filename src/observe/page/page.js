@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Draws what `live.json` says, once a second. What Clients have chosen (ids) comes into the page as text only: nothing here
  * makes markup out of strings, and the page's Content-Security-Policy lets nobody.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "../../core/errors.ts";
 import type { Address, CloseInfo, Connection, Listener, ListenerStats } from "../../core/transport.ts";
 import { createConnectionPair } from "./connection.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** So many aborted streams in so long, if they are more than half of those that ended. */
 const mostAborted = 500;
 const periodMs = 1000;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isIPv4 } from "node:net";
 
 /** The 4 or 16 bytes of a valid IP address in text form, without zone. */

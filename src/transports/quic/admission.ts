@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { TokenBucket } from "./token-bucket.ts";
 
 /** What a listener spends on connections that have not proven anything yet. */

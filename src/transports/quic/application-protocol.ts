@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { CloseInfo, Connection, ServerCertificate } from "../../core/transport.ts";
 import { isLoopback, unmapped } from "./address-bytes.ts";
 import { conecProtocol, ethernetDatagramBytes, http3Protocol, minDatagramBytes } from "./config.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomBytes } from "node:crypto";
 import type * as native from "@matrixai/quic/native/types.js";
 import type { Quiche } from "@matrixai/quic/native/quiche.js";

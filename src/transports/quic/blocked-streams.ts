@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { SendStream } from "./send-stream.ts";
 
 /** How many streams may be found still blocked in one turn. */

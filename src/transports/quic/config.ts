@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "../../core/errors.ts";
 import { assertRange } from "./binding.ts";
 import type { Binding, EngineConfig, TlsOptions } from "./binding.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What one connection may cost. */
 export interface ConnectionLimits {
   /** Streams of the other end that are open at once; a bidirectional one counts for each of its directions. */

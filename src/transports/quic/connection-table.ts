@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** An id that a peer has confirmed to use no more. What comes with it is late and for nobody. */
 export const retired = "retired";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { checkCloseInfo } from "../../core/close-info.ts";
 import { ConecError } from "../../core/errors.ts";
 import { IncomingHalves, bidirectional, lockWriter } from "../../streams/stream-halves.ts";

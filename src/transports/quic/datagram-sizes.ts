@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isIPv4 } from "node:net";
 
 import { ConecError } from "../../core/errors.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The few DER encodings (X.690) that a certificate is made of. */
 
 export function sequence(...parts: Uint8Array[]): Uint8Array {

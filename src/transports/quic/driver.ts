@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError, toConecError } from "../../core/errors.ts";
 import type { CloseInfo, ConnectionStats } from "../../core/transport.ts";
 import { serverIdBytes } from "./binding.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Whoever is sent this much in so short a time, or has such a window, is asked whether it receives what it acknowledges. */
 const suspiciousBytes = 128 * 1024 * 1024;
 const suspiciousMs = 2000;

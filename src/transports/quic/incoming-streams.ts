@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { AbortRate } from "./abort-rate.ts";
 import { maxStreams } from "./config.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * `conec/quic`, for Node: dials a Coordinator over QUIC, and listens for Clients over QUIC and, from browsers, over WebTransport,
  * on one UDP port.

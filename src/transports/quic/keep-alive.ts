@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Decides when the other end is to be asked for a sign of life: when nothing of it was heard for about the interval, and again
  * soon while it does not answer. Else a silence of the path could outlast the idle timeout although it does not: what the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { hkdfSync } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ListenerStats } from "../../core/transport.ts";
 import type { Violation } from "./violation.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { createPrivateKey, createPublicKey, randomUUID } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { link, readFile, rm, writeFile } from "node:fs/promises";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What every version of QUIC has in a long header (RFC 8999, section 5.1). */
 export interface LongHeader {
   version: number;

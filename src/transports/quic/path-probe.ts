@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * conec's own path probes: datagrams outside QUIC that measure how large a datagram may be.
  *

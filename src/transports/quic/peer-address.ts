@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { UdpAddress } from "./udp/udp-endpoint.ts";
 
 /** For each byte from an address that is not known to be the peer's, this many may go there (RFC 9000, section 9.3.1). */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 export interface ReceiveBudgetLimits {
   /** What may wait in all streams together. */
   unreadBytes: number;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError, toConecError } from "../../core/errors.ts";
 import { minDatagramBytes } from "./config.ts";
 import { parseStreamFault } from "./stream-fault.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Engine } from "./binding.ts";
 import { PeerAddress } from "./peer-address.ts";
 import type { SourceIds } from "./source-ids.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError, toConecError } from "../../core/errors.ts";
 import { SinkWriter } from "../../streams/sink-writer.ts";
 import type { ByteWriter } from "../../core/transport.ts";

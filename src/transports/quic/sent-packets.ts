@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Engine } from "./binding.ts";
 import { FalseAcknowledgements } from "./false-acknowledgements.ts";
 import type { PathFigures } from "./false-acknowledgements.ts";

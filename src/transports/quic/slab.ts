@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Memory that received bytes are read into: one allocation for many small reads. What was taken belongs to the reader;
  * several chunks share an ArrayBuffer. Once all that was taken of a block was recycled, the block is used again.

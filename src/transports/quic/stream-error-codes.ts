@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { streamErrorCodeOf } from "../../core/errors.ts";
 
 /** How the error codes of streams travel in RESET_STREAM and STOP_SENDING. */

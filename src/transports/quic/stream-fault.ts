@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What the engine's error says about a stream that the other end gave up, or undefined if it is about something else.
  *

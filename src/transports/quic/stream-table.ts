@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ConecError } from "../../core/errors.ts";
 import type { Engine } from "./binding.ts";
 import { BlockedStreams } from "./blocked-streams.ts";

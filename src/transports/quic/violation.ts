@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What the other end did that its connection was closed for:
  * - `protocol`: it broke the rules of QUIC, or sent a frame that none of conec's peers needs (NEW_CONNECTION_ID).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { MessageSocket, MessageSocketEvents } from "./message-socket.ts";
 import type { WebSocketLike } from "./web-socket-like.ts";
 

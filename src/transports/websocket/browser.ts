@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** `conec/websocket` as browsers get it: the Client's side. */
 export type { CommonConnectOptions } from "./connect-options.ts";
 export type { WebSocketConstructor, WebSocketLike } from "./web-socket-like.ts";

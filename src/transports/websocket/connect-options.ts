@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "../../core/errors.ts";
 
 /** What both clients take, in a browser and in Node. */

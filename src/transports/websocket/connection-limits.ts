@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What one connection may cost. */
 export interface ConnectionLimits {
   /** Streams of each kind, bidirectional and unidirectional, that the other end may have open at once. */

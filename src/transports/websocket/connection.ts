@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { checkCloseInfo } from "../../core/close-info.ts";
 import { ignore } from "../../streams/ignore.ts";
 import { IncomingHalves, bidirectional } from "../../streams/stream-halves.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A WebSocket that is open, as a QMux session needs it. */
 export interface MessageSocket {
   /** Called once, before anything else: what is to be called from then on. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The part of the interface `WebSocket` (WHATWG) that conec uses, as a shape. */
 export interface WebSocketLike {
   binaryType: string;

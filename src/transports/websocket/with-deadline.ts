@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "../../core/errors.ts";
 
 /** Runs `work` with a signal that aborts with `timeout` after the time, or with the caller's reason. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Http2SecureServer } from "node:http2";
 import { setImmediate } from "node:timers/promises";
 

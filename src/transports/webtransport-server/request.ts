@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "../../core/errors.ts";
 import type { Remote } from "../../core/transport.ts";
 import type { RequestHeader } from "./web-transport-server-like.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { WebTransportLike } from "../webtransport/web-transport-like.ts";
 
 /** What conec uses of the `Http2Server` and the `Http3Server` of `@fails-components/webtransport`. */

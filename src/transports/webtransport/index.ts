@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** `conec/webtransport`: dials a Coordinator from a browser, or with any class that has the shape of `WebTransport`. */
 export { loadKeyPair } from "./load-key-pair.ts";
 export type {

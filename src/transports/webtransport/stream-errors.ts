@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError, reasonText, streamErrorCodeOf } from "../../core/errors.ts";
 import type { ConecErrorCode } from "../../core/errors.ts";
 import { unrefTimeout } from "../../streams/timer.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError, streamErrorCodeOf } from "../../core/errors.ts";
 import { fromStreamError, toStreamReason } from "./stream-errors.ts";
 import { ignore } from "../../streams/ignore.ts";

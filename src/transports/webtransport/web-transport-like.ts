@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The part of the W3C interface `WebTransport` that conec uses, as a shape: the class of a browser has it, and so have
  * implementations for other places.

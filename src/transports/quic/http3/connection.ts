@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "../../../core/errors.ts";
 import { encodeVarints } from "../../../streams/varint.ts";
 import type { ReceiveStream } from "../receive-stream.ts";

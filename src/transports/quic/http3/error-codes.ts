@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Error codes of HTTP/3 (RFC 9114, section 8.1), of QPACK (RFC 9204, section 6) and of datagrams (RFC 9297, 5.2). */
 export const http3ErrorCodes = {
   H3_DATAGRAM_ERROR: 0x33,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { concatBytes } from "./concat-bytes.ts";
 import { Http3Error, http3ErrorCodes } from "./error-codes.ts";
 import { maxFieldSectionBytes } from "./frames.ts";

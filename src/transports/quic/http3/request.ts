@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { Http3Error, http3ErrorCodes } from "./error-codes.ts";
 import type { Field } from "./qpack.ts";
 

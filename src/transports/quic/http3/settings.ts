@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { encodeVarints, readVarint, varintLengthFrom } from "../../../streams/varint.ts";
 import { Http3Error, http3ErrorCodes } from "./error-codes.ts";
 import { encodeFrame, frameTypes } from "./frames.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The static table of QPACK: name and value by index (RFC 9204, appendix A). */
 export const staticTable: readonly (readonly [name: string, value: string])[] = [
   [":authority", ""],

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { unrefTimeout } from "../../../streams/timer.ts";
 import { readVarint, varintLengthFrom } from "../../../streams/varint.ts";
 import { concatBytes } from "./concat-bytes.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { concatBytes } from "./concat-bytes.ts";
 import { readVarint, varintLengthFrom } from "../../../streams/varint.ts";
 

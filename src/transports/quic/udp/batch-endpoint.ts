@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isIPv4 } from "node:net";
 
 import { unmapped } from "../address-bytes.ts";

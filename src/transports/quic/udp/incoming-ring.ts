@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { cmsg, flag, iovec, level, mmsghdr, option, sockaddr, wordBytes, wordOf } from "./layout.ts";
 import type { Libc } from "./libc.ts";
 import { NativeMemory } from "./native-memory.ts";

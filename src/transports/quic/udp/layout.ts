@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Layout of the kernel's structures on 64-bit little-endian Linux, as offsets of 32-bit words, and the constants that go
  * with them (see recvmmsg(2), cmsg(3), udp(7), ip(7), ipv6(7)). The upper halves of 64-bit lengths stay 0.

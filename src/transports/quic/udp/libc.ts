@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { endianness } from "node:os";
 import { getSystemErrorName } from "node:util";
 import { isMainThread } from "node:worker_threads";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { errno, family as families, level, mmsghdr, option, pmtudiscProbe, sockaddr, socketType } from "./layout.ts";
 import { systemError } from "./libc.ts";
 import type { Libc } from "./libc.ts";

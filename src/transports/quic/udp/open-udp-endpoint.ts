@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "../../../core/errors.ts";
 import { BatchEndpoint } from "./batch-endpoint.ts";
 import { DgramEndpoint } from "./dgram-endpoint.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { cmsg, iovec, level, mmsghdr, option, sockaddr, wordOf } from "./layout.ts";
 import type { Libc } from "./libc.ts";
 import { NativeMemory } from "./native-memory.ts";

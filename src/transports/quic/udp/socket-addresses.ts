@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isIP, isIPv4 } from "node:net";
 import { networkInterfaces } from "node:os";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { RemoteInfo } from "node:dgram";
 
 /** Where a datagram goes, in the spelling of the socket's address family. */

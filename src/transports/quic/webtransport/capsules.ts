@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { reasonText } from "../../../core/errors.ts";
 import type { CloseInfo } from "../../../core/transport.ts";
 import { Http3Error, http3ErrorCodes } from "../http3/error-codes.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { SessionStream } from "../http3/connection.ts";
 
 /** How many streams may come before the session they belong to is open. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { streamErrorCodeOf } from "../../../core/errors.ts";
 import { Http3Error } from "../http3/error-codes.ts";
 import type { StreamErrorCodes } from "../stream-error-codes.ts";

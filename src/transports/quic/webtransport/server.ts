@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { CloseInfo, Connection, Remote, ServerCertificate } from "../../../core/transport.ts";
 import { unrefTimeout } from "../../../streams/timer.ts";
 import { readVarint, varintLengthFrom } from "../../../streams/varint.ts";

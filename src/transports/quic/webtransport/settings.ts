@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { maxFieldSectionBytes } from "../http3/frames.ts";
 import type { Settings } from "../http3/settings.ts";
 

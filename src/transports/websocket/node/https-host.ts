@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { createServer } from "node:https";
 import type { Server } from "node:https";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * `conec/websocket` in Node: dials a Coordinator, and listens for one, over WebSocket. Browsers get `../browser.ts`,
  * where `websocket` has the same name.

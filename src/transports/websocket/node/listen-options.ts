@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Server as HttpServer } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "../../../core/errors.ts";
 import { checkedInteger, maxTimerMs } from "../connect-options.ts";
 import { defaultConnectionLimits } from "../connection-limits.ts";

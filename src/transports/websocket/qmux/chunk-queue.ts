@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Received bytes that wait for their reader. However they came in, they take little more than twice their number: a
  * chunk that is a small part of its buffer is copied, so that a byte does not hold a record, and small ones are put

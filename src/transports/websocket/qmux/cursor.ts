@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { readVarint, varintLengthFrom } from "../../../streams/varint.ts";
 import { QmuxError } from "./qmux-error.ts";
 import { readWideVarint } from "./wide-varint.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Error codes of QUIC that QMux uses (RFC 9000, section 20.1). */
 export const qmuxErrorCodes = {
   NO_ERROR: 0x00,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { encodeFrame } from "./frames.ts";
 import { QmuxError } from "./qmux-error.ts";
 import type { ReceiveStream } from "./receive-stream.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError, streamErrorCodeOf } from "../../../core/errors.ts";
 import type { ByteReader } from "../../../core/transport.ts";
 import { SourceReader } from "../../../streams/source-reader.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * How many bytes the other end may send, on one stream or on all of them (RFC 9000, section 4.1): as many as were read,
  * and a window of more.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { varintLength, writeVarint } from "../../../streams/varint.ts";
 import { streamBits } from "./frames.ts";
 

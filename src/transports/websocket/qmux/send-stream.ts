@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError, streamErrorCodeOf } from "../../../core/errors.ts";
 import type { ByteWriter } from "../../../core/transport.ts";
 import { SinkWriter } from "../../../streams/sink-writer.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { RecordWriter } from "./record-writer.ts";
 import type { SendStream } from "./send-stream.ts";
 

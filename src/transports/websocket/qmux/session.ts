@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError, reasonText } from "../../../core/errors.ts";
 import type { CloseInfo, ConnectionStats } from "../../../core/transport.ts";
 import { unrefTimeout } from "../../../streams/timer.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Notices that nothing is heard any more. It counts ticks and looks at no clock, so that a program that was busy, a tab
  * in the background or a machine that slept do not take that for the other end's silence.

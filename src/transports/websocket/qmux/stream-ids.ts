@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { QmuxError } from "./qmux-error.ts";
 
 /** The lowest bits of a stream's id (RFC 9000, section 2.1). */

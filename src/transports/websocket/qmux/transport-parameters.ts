@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { encodeVarints, varintLength } from "../../../streams/varint.ts";
 import { Cursor } from "./cursor.ts";
 import { QmuxError } from "./qmux-error.ts";

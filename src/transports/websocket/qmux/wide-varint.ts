@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The numbers that QMux itself has added to QUIC: 8 bytes as a varint, more than a JavaScript number holds. */
 export const wide = {
   /** Frame QX_TRANSPORT_PARAMETERS. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { reasonText } from "../../../core/errors.ts";
 import type { ConecErrorCode } from "../../../core/errors.ts";
 import { guardPings, http2WindowBytes } from "./http2-connection.ts";

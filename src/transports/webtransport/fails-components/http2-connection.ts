@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Windows of HTTP/2 (RFC 9113, section 5.2): of a connection and of a request, whose bytes are all taken in at once and
  * held back by the windows within the session. Its default of 64 KiB would allow no more than that in a round trip.

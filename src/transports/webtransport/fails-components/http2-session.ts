@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConecError, reasonText } from "../../../core/errors.ts";
 import type { CloseInfo } from "../../../core/transport.ts";
 import type { SessionEnd } from "../connection.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What bundlers for browsers take instead of the other files of this folder (package.json, `browser`): in a page the class
  * is the browser's own, and what `@fails-components/webtransport` needs would only be loaded in vain.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Windows and numbers of streams, as a `WebTransport` of `@fails-components/webtransport` takes them beside the options
  * of the W3C; other classes ignore them. By its own defaults a single stream that nobody reads fills the window of the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { SessionCare, SessionEnd } from "../connection.ts";
 import { Http2Session } from "./http2-session.ts";
 import type { NativeHttp2Stream } from "./http2-session.ts";
