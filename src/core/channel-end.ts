@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * One end of a channel at work: carries out what {@link ChannelState} decides, on a {@link ChannelPath}. `Channel` is
- * its public face.
+ * its public face. Longer than most: what an end keeps of its streams, says of them and resumes is one state.
  */
 import { ChannelState } from "./channel-state.ts";
 import type { Action } from "./channel-state.ts";

@@ -2,6 +2,7 @@
 /**
  * What the control messages do to the streams of one end of a channel: plain synchronous code without I/O or clock.
  * An event goes in (a message from the peer, a call of the program), actions come out; `Channel` carries them out.
+ * Longer than most: every control message is decided here and nowhere else.
  */
 import { ConecError } from "./errors.ts";
 import type { CloseInfo } from "./transport.ts";

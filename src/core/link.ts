@@ -2,7 +2,7 @@
 /**
  * A channel as the Coordinator sees it: two sides, each with the path to whoever holds that end, and what comes on one
  * goes out on the other. Control messages are read, so that the Coordinator knows what is open; data streams are bytes
- * that are piped through.
+ * that are piped through. Longer than most: forwarding, handing on and resuming are one state.
  */
 import type { ChannelPath } from "./channel-path.ts";
 import type { ControlMessage, ControlMessageOf, Peer } from "./control-messages.ts";

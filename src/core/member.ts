@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Longer than most: joining, the channels and the coming back of one Client are one state. */
 import { toBase64Url } from "./base64url.ts";
 import type { Channel } from "./channel.ts";
 import type { EndedChannel } from "./channel-churn.ts";

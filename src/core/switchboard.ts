@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Longer than most: making, finding, handing on and ending of channels all change the same table. */
 import { Channel, endOf } from "./channel.ts";
 import type { ChannelHost } from "./channel.ts";
 import { ChannelEnd } from "./channel-end.ts";

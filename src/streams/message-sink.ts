@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The writing half of a message stream: takes messages, frames them, hands byte chunks to its {@link MessageOutlet}.
- * {@link MessageWritable} is the WritableStream around it.
+ * {@link MessageWritable} is the WritableStream around it. Longer than most: what is queued, kept and sent again is one state.
  */
 import { ConecError, toConecError } from "../core/errors.ts";
 import { borrow } from "./buffer-pool.ts";

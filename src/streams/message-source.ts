@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The reading half of a message stream: reads a transport's byte stream, takes it apart, gives out messages.
- * {@link MessageReadable} is the ReadableStream around it.
+ * {@link MessageReadable} is the ReadableStream around it. Longer than most: what is read, counted and ended is one state.
  */
 import { ConecError, toConecError } from "../core/errors.ts";
 import { endOrCancel, discard } from "./linger.ts";

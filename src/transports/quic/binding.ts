@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Longer than most: every call of the engine, checked, in one place. */
 import { randomBytes } from "node:crypto";
 import type * as native from "@matrixai/quic/native/types.js";
 import type { Quiche } from "@matrixai/quic/native/quiche.js";

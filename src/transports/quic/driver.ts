@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Longer than most: what a connection does in a turn has one order, which is to be read in one place. */
 import { ConecError, toConecError } from "../../core/errors.ts";
 import type { CloseInfo, ConnectionStats } from "../../core/transport.ts";
 import { serverIdBytes } from "./binding.ts";

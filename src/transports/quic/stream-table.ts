@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Longer than most: the states that a stream of the engine can be in, all of them. */
 import type { ConecError } from "../../core/errors.ts";
 import type { Engine } from "./binding.ts";
 import { BlockedStreams } from "./blocked-streams.ts";
