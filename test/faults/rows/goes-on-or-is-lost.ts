@@ -10,8 +10,14 @@ import type { Scene } from "../scene.ts";
  * the time that it may take.
  *
  * @param sinceMs how long it has been going on already
+ * @param limitMs from then on, within which all must know of the loss
  */
-export async function goesOnOrIsLost(stage: Stage, scene: Scene, sinceMs = 0): Promise<Result> {
+export async function goesOnOrIsLost(
+  stage: Stage,
+  scene: Scene,
+  sinceMs = 0,
+  limitMs = lossLimitMs(stage, scene.idleTimeoutMs),
+): Promise<Result> {
   const flowed = scene.flowed(200).then(() => "goes on" as const);
   flowed.catch(() => {});
   const ended = Promise.all([scene.alice.call("connectionEnded"), scene.bob.call("channelEnded")]);
@@ -21,6 +27,6 @@ export async function goesOnOrIsLost(stage: Stage, scene: Scene, sinceMs = 0): P
     return { ms, figures: { works: 1 } };
   }
   expect(first).toMatchObject([connectionGone, peerGone]);
-  expect(sinceMs + ms).toBeLessThan(lossLimitMs(stage, scene.idleTimeoutMs));
+  expect(sinceMs + ms).toBeLessThan(limitMs);
   return { ms: sinceMs + ms, figures: { works: 0 } };
 }

@@ -43,7 +43,8 @@ export const pathRows: readonly Row[] = [
       await scene.startFlows({ maxBytes: 20_000 });
       await scene.flowed(100);
       scene.paths.alice.set({ maxDatagramBytes: leastDatagramBytes });
-      return await goesOnOrIsLost(stage, scene);
+      // Small datagrams still arrive, so the idle timeout of either end may begin long after the fault.
+      return await goesOnOrIsLost(stage, scene, 0, lossLimitMs(stage, 15_000));
     },
   },
   {
