@@ -243,6 +243,6 @@ export class IncomingStreams {
 }
 
 /** The far end keeps what it does not know to be received: it is told when so much has come on a stream … */
-const reportBytes = 262_144;
+const reportBytes = 1_048_576;
 /** … and this long after something came on any. */
 const reportMs = 250;

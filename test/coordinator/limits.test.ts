@@ -95,17 +95,24 @@ describe.each([memoryKind, quicKind])("limits over $name", (kind) => {
     const [via] = await hub.link(alice, carol);
     const links = [];
     for (let i = 0; i < 4; i += 1) links.push(await hub.link(alice, bob));
-    const results = links.map(([channel]) => via.sendChannel(channel));
-    for (const refused of results.slice(2)) {
-      expect(await rejection(refused)).toMatchObject({ code: "limit-exceeded", source: "channel", remote: true });
+    // Each is asked on a stream of its own, so any two may be the first.
+    const errors = new Map<number, unknown>();
+    const results = links.map(([channel], index) =>
+      via.sendChannel(channel).catch((error: unknown) => void errors.set(index, error)),
+    );
+    await until(() => errors.size === 2 && decisions.length === 2);
+    for (const [index, error] of errors) {
+      expect(error).toMatchObject({ code: "limit-exceeded", source: "channel", remote: true });
+      await exchange(...links[index]!);
     }
-    for (const link of links.slice(2)) await exchange(...link);
     for (const decide of decisions) decide();
-    await Promise.all(results.slice(0, 2));
-    const third = via.sendChannel(links[2]![0]);
+    await Promise.all(results);
+    const [refused] = errors.keys();
+    const third = via.sendChannel(links[refused!]![0]);
     await until(() => decisions.length === 3);
     decisions[2]!();
     await third;
+    expect(errors.size).toBe(2);
     expect((await hub.coordinator.getStats()).limited).toEqual({ requestsAtOnce: 2 });
     await hub.close();
   });

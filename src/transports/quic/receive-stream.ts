@@ -50,7 +50,7 @@ export class ReceiveStream implements ByteProducer {
   /** Reads for a reader that waits, if there is anything. */
   read(): void {
     if (this.#done || !this.#wanted) return;
-    if (this.#host.isTurnOver) return this.#host.readLater(this);
+    if (this.#host.isTurnOver) return this.#host.readLater();
     const room = this.#host.slab.room();
     let result: [number, boolean] | null;
     try {
@@ -62,15 +62,14 @@ export class ReceiveStream implements ByteProducer {
     const [length, fin] = result ?? [0, false];
     if (length === 0 && !fin) {
       this.#ready = false;
-      this.#host.readLater(this);
       return;
     }
-    this.#ready = fin || length === room.length;
+    this.#ready = !fin && length === room.length;
     this.#wanted = false;
     if (fin) this.#end("complete");
     if (length > 0) {
       this.#bytesRead += length;
-      this.#host.delivered(length);
+      this.#host.delivered(this, length);
       this.#controller?.enqueue(this.#host.slab.take(length));
     }
     if (fin) this.#controller?.close();
@@ -84,6 +83,11 @@ export class ReceiveStream implements ByteProducer {
     this.#end("aborted");
     this.#failure = error;
     this.#controller?.error(error);
+  }
+
+  /** Whether a reader waits. */
+  get isWanted(): boolean {
+    return this.#wanted;
   }
 
   /** Whether the engine holds bytes that nobody asks for. */
@@ -112,7 +116,6 @@ export class ReceiveStream implements ByteProducer {
     if (this.#done) return;
     this.#wanted = true;
     if (this.#ready) this.read();
-    else if (this.#hadData) this.#host.readLater(this);
   }
 
   recycle(chunk: Uint8Array): void {

@@ -9,7 +9,7 @@ export class Slab {
   readonly #blockOf = new WeakMap<ArrayBufferLike, Block>();
   readonly #free: Block[] = [];
 
-  /** Room for at least 4096 bytes. */
+  /** Room for at least 32 KiB: each read costs, and what is left of a block soon comes back. */
   room(): Buffer {
     if (this.#block.buffer.length - this.#offset < leastBytes) this.#renew();
     return this.#offset === 0 ? this.#block.buffer : this.#block.buffer.subarray(this.#offset);
@@ -48,5 +48,5 @@ class Block {
 }
 
 const blockBytes = 64 * 1024;
-const leastBytes = 4096;
+const leastBytes = 32_768;
 const mostFreeBlocks = 16;

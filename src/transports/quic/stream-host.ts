@@ -28,10 +28,10 @@ export interface StreamHost {
   finLater(stream: SendStream, atMs: number): void;
   /** Whether the connection has had its turn: what is still there is for the next one. */
   readonly isTurnOver: boolean;
-  /** A reader waits on a stream that has had data before. */
-  readLater(stream: ReceiveStream): void;
-  /** Bytes have left the engine for a reader. */
-  delivered(bytes: number): void;
+  /** A reader waits while the turn is over. */
+  readLater(): void;
+  /** Bytes have left the engine for the stream's reader. */
+  delivered(stream: ReceiveStream, bytes: number): void;
   /** The engine has taken bytes to send. */
   given(bytes: number): void;
   sendEnded(stream: SendStream): void;

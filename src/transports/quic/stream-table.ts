@@ -49,9 +49,6 @@ const stopSweepMs = 50;
 /** What one connection gives to its readers before others have their turn. */
 const bytesPerTurn = 256 * 1024;
 
-/** With more waiting readers than this it is cheaper to ask the engine which streams have something. */
-const fewReaders = 8;
-
 /** What is lost of a stream that is being read when the other end aborts it: about what comes in within one turn. */
 const droppedByAbortBytes = 64 * 1024;
 
@@ -77,7 +74,10 @@ export class StreamTable implements StreamHost {
 
   readonly #toHandOver = new Set<SendStream>();
   readonly #blocked = new BlockedStreams();
-  #waitingReaders = new Set<ReceiveStream>();
+  /** The one that was read last. */
+  #latest: ReceiveStream | undefined;
+  /** The engine was not asked in the last turn which streams have something. */
+  #isAskedLater = false;
   readonly #lateFins = new Map<SendStream, number>();
   /** Bytes that were given to readers in this turn. */
   #turnBytes = 0;
@@ -225,12 +225,12 @@ export class StreamTable implements StreamHost {
     return this.#turnBytes >= bytesPerTurn;
   }
 
-  readLater(stream: ReceiveStream): void {
-    this.#waitingReaders.add(stream);
-    if (this.isTurnOver) this.#connection.processSoon();
+  readLater(): void {
+    this.#connection.processSoon();
   }
 
-  delivered(bytes: number): void {
+  delivered(stream: ReceiveStream, bytes: number): void {
+    this.#latest = stream;
     this.#turnBytes += bytes;
     this.#budget.delivered(bytes);
   }
@@ -246,7 +246,7 @@ export class StreamTable implements StreamHost {
   }
 
   receiveEnded(stream: ReceiveStream, how: "complete" | "cancelled" | "aborted"): void {
-    this.#waitingReaders.delete(stream);
+    if (this.#latest === stream) this.#latest = undefined;
     if (this.#receiving.delete(stream.id) && this.#isPeers(stream.id)) {
       const problem = this.#incoming.receiveEnded(this.#failing ? "complete" : how, this.nowMs);
       if (problem !== undefined) this.#connection.onStreamProblem(problem);
@@ -268,24 +268,37 @@ export class StreamTable implements StreamHost {
   }
 
   #readStreams(): void {
-    if (this.#waitingReaders.size > 0 && this.#waitingReaders.size <= fewReaders) {
-      const readers = this.#waitingReaders;
-      this.#waitingReaders = new Set();
-      for (const stream of readers) stream.read();
-    }
     if (!this.engine.isReadable()) return;
-    this.#incoming.startTurn();
+    // Which streams they are takes longer to ask than to read the one that it most likely is.
+    const latest = this.#latest;
+    if (latest?.isWanted === true) {
+      latest.onReadable();
+      if (!this.engine.isReadable()) return;
+      // Its reader comes back for the rest before the next turn; others wait for no more than one.
+      if (latest.isUnread && !this.#isAskedLater) {
+        this.#isAskedLater = true;
+        this.#connection.processSoon();
+        return;
+      }
+    }
+    this.#isAskedLater = false;
+    const opened: number[] = [];
     for (const id of this.engine.readable()) {
       const stream = this.#receiving.get(id);
       if (stream !== undefined) {
-        this.#waitingReaders.delete(stream);
         stream.onReadable();
       } else if (this.#discarded.has(id)) {
         this.#discard(id);
       } else if (this.#isPeers(id)) {
-        if (this.#incoming.isTurnOver) this.#connection.processSoon();
-        else this.#accept(id);
+        opened.push(id);
       }
+      if (this.#ended) return;
+    }
+    // Last, since control streams may say what they are.
+    this.#incoming.startTurn();
+    for (const id of opened) {
+      if (this.#incoming.isTurnOver) return this.#connection.processSoon();
+      this.#accept(id);
       if (this.#ended) return;
     }
   }
