@@ -22,24 +22,34 @@ export interface Table {
 
 const allKinds = [memoryKind, quicKind, http3Kind];
 
-/** Tries every case of a table over every transport, while honest Clients transfer. */
+/**
+ * Tries every case of a table over every transport, while honest Clients transfer: over all of them at once, since most of a
+ * case is waiting.
+ */
 export function tryAll({ level, cases, options = {}, strangers = false, kinds = allKinds }: Table): void {
-  describe.each(kinds)(`${level}, over $name`, (kind) => {
-    let scene: Scene;
-    beforeAll(async () => void (scene = await Scene.start(kind, options)));
-    afterAll(() => scene.end());
+  describe(`${level}, over ${kinds.map(({ name }) => name).join(", ")}`, () => {
+    let scenes: Scene[];
+    beforeAll(async () => void (scenes = await Promise.all(kinds.map((kind) => Scene.start(kind, options)))));
+    afterAll(() => Promise.all(scenes.map((scene) => scene.end())));
 
     test.each(cases)("%s", async (_, does, gets) => {
-      const eve = await scene.eve();
-      try {
-        if (!strangers) await eve.join();
-        await does(eve, scene);
-        await eve.gets(gets);
-        await scene.goesOn();
-      } finally {
-        await eve.leave();
+      const tried = await Promise.allSettled(scenes.map((scene) => tryIn(scene, strangers, does, gets)));
+      for (const [index, result] of tried.entries()) {
+        if (result.status === "rejected") throw new Error(`Over ${kinds[index]!.name}`, { cause: result.reason });
       }
-      await scene.isTidy();
     });
   });
+}
+
+async function tryIn(scene: Scene, strangers: boolean, does: BadInput[1], gets: Outcome): Promise<void> {
+  const eve = await scene.eve();
+  try {
+    if (!strangers) await eve.join();
+    await does(eve, scene);
+    await eve.gets(gets);
+    await scene.goesOn();
+  } finally {
+    await eve.leave();
+  }
+  await scene.isTidy();
 }
