@@ -34,7 +34,12 @@ export function renderMarkdown(text, { link, sizeOf }) {
         const id = count === 0 ? slug : `${slug}-${count}`;
         return `<h${level} id="${escapeHtml(id)}">${html}</h${level}>\n`;
       },
-      code: (code, info = "") => codeBlock(code, info.split(" ")[0]),
+      code(code, info = "") {
+        const [language, ...words] = info.split(" ");
+        const file = words.find((word) => word.includes("."));
+        const block = codeBlock(code, language);
+        return file === undefined ? block : `<figure class="file"><figcaption>${file}</figcaption>${block}</figure>\n`;
+      },
       table: (head, body) =>
         `<div class="scroll" tabindex="0"><table><thead>${head}</thead><tbody>${body}</tbody></table></div>\n`,
       html: (html) => (html.startsWith("<!--") ? "" : html),
