@@ -18,4 +18,4 @@ test("install, three files, three terminals", async () => {
   const bob = user.run("bob.mjs");
   await bob.printed(/^hello\.txt Hello bob$/m);
   expect(await bob.exitCode()).toBe(0);
-}, 60_000);
+}, 120_000);

@@ -33,7 +33,7 @@ function suite(chromiumPath: string): void {
     user.write(start);
     await user.run("coordinator.mjs").printed(/^ready$/m);
     browser = await launchChromium(chromiumPath);
-  }, 60_000);
+  }, 120_000);
   afterEach(async () => {
     await Promise.all(pages.splice(0).map((page) => page.close()));
   });
