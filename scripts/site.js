@@ -41,7 +41,7 @@ const marks = {
 };
 
 rmSync(folder, { recursive: true, force: true });
-write("style.css", readFileSync(join(sources, "style.css")));
+for (const name of ["style.css", "front.css"]) write(name, readFileSync(join(sources, name)));
 write("icon.svg", readFileSync(join(root, "examples", "web", "page", "icon.svg")));
 write("index.html", filled(readFileSync(join(sources, "index.html"), "utf8"), "README.md"));
 // A Set gives what is added meanwhile, too.
