@@ -2,8 +2,8 @@
  * `npm run docs`: the API reference in docs/api, a page for each entry point, from the declarations in dist and their comments.
  *
  * What is not documented is an error: an entry point or export without a comment, a function or class without an example,
- * a public member of a class without a comment, a `{@link}` to nothing. The code of examples is not compiled here; the guides'
- * code is, by test/docs.
+ * a public member of a class without a comment, a `{@link}` to nothing. The code of examples is compiled by
+ * test/docs, as that of the guides is.
  *
  * A script of our own, because TypeDoc needs the compiler's API, which TypeScript 7 does not have.
  */

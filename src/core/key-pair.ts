@@ -61,7 +61,7 @@ export async function publicKeyOf({ publicKey, privateKey }: CryptoKeyPair): Pro
  * @throws ConecError `invalid-argument` when it is none
  * @example
  * ```ts
- * const key = await importPublicKey(channel.peer.publicKey); // for a text that begins with "ed25519:"
+ * const key = await importPublicKey(publicKey); // of a Client that was authenticated, "ed25519:…"
  * const isByPeer = await crypto.subtle.verify("Ed25519", key, signature, bytes);
  * ```
  */

@@ -1,14 +1,11 @@
 /** The command line as a new user gets it: from the packed package, in an empty folder. */
-import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { npm, pack } from "../support/packed-package.ts";
 import { Conec } from "./conec.ts";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
 
 let conec: Conec;
 beforeAll(() => {
@@ -16,26 +13,15 @@ beforeAll(() => {
 }, 60_000);
 afterAll(() => conec.close());
 
-function npm(args: string[], cwd: string) {
-  const npmScript = process.env["npm_execpath"];
-  const [command, first] = npmScript === undefined ? ["npm", []] : [process.execPath, [npmScript]];
-  return spawnSync(command, [...first, ...args], { cwd, encoding: "utf8", timeout: 120_000 });
-}
-
 test("pack, install, then the three commands of the README", async (context) => {
-  // Packed from a copy, whose dist is of now.
-  for (const name of ["README.md", "LICENSE"]) cpSync(join(root, name), join(conec.folder, name));
-  cpSync(join(root, "src"), join(conec.folder, "src"), { recursive: true });
-  const packed = npm(["pack", "--ignore-scripts", "--pack-destination", conec.newFolder("packed")], conec.folder);
-  expect(packed.stderr).not.toMatch(/npm error/);
-  const [tarball] = readdirSync(join(conec.folder, "packed"));
+  const tarball = pack(conec.folder);
 
   // Outside of every package, as a user's folder is.
   const empty = mkdtempSync(join(tmpdir(), "conec-new-user-"));
   try {
     writeFileSync(join(empty, "package.json"), "{}");
     const options = ["--prefer-offline", "--no-audit", "--no-fund"];
-    const installed = npm(["install", join(conec.folder, "packed", tarball!), ...options], empty);
+    const installed = npm(["install", tarball, ...options], empty);
     const isOffline = /ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ENOTCACHED/.test(installed.stderr);
     context.skip(isOffline, "no package registry within reach");
     expect(installed.status, installed.stderr).toBe(0);

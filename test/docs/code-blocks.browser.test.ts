@@ -22,13 +22,14 @@ function suite(chromiumPath: string): void {
   let server: Server;
   let browser: Browser;
   let docs: DocsFolder;
-  /** What the server serves beside the files of a page's folder. */
+  /** What the server serves beside the public files of a page's folder. */
   let script = "";
   let folder = "";
 
   beforeAll(async () => {
     server = createServer(async ({ url }, response) => {
-      const file = url === "/" || url === "/page.js" ? undefined : await readFile(join(folder, url!)).catch(() => "");
+      const file =
+        url === "/" || url === "/page.js" ? undefined : await readFile(join(folder, "public", url!)).catch(() => "");
       response.setHeader("content-type", url === "/" ? "text/html" : "text/javascript");
       response.end(file ?? (url === "/" ? `<script type="module" src="/page.js"></script>` : script));
     });
@@ -72,7 +73,7 @@ function suite(chromiumPath: string): void {
       onOutput();
     });
     page.on("pageerror", onError);
-    await page.goto(docs.origin);
+    await page.goto(`${docs.origin}/#alice`); // the id that the guide's page takes from its address
     return {
       async printed(pattern) {
         for (;;) {

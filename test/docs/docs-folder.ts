@@ -65,7 +65,7 @@ export class DocsFolder {
     return text
       .replaceAll("4433", String(this.#ports.get(page)))
       .replaceAll("coordinator.example", "localhost")
-      .replaceAll("https://app.example", this.origin);
+      .replaceAll(/https:\/\/app\.example|http:\/\/localhost:5173/g, this.origin);
   }
 
   /** Compiles all. @returns what is wrong with them, as lines of the pages */
@@ -103,7 +103,7 @@ export class DocsFolder {
 }
 
 /** Free for UDP and TCP, and outside of what systems give to sockets that ask for any: so nobody takes them meanwhile. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const ports = new Set<number>();
   while (ports.size < count) {
     const port = 20_000 + Math.floor(Math.random() * 10_000);

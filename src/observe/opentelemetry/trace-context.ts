@@ -26,7 +26,7 @@ export function withTraceContext(metadata: Metadata = {}): Metadata {
  *
  * @example
  * ```ts
- * tracer.startActiveSpan("job", {}, traceContextOf(readable.metadata), async (span) => { … });
+ * tracer.startActiveSpan("job", {}, traceContextOf(readable.metadata), async (span) => span.end());
  * ```
  */
 export function traceContextOf(metadata: Metadata): Context {

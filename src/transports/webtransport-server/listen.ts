@@ -59,6 +59,8 @@ export interface WebTransportListenOptions {
  * @throws ConecError `address-in-use`, `invalid-argument`, `unsupported`, `timeout`, or the signal's reason
  * @example
  * ```ts
+ * import { Http2Server } from "@fails-components/webtransport";
+ *
  * const server = new Http2Server({ port: 4433, host: "0.0.0.0", secret, cert, privKey });
  * coordinator.serve(await listen(server, { path: "/conec" }));
  * ```

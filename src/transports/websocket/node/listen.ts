@@ -14,6 +14,9 @@ import { UpgradeListener } from "./upgrade-listener.ts";
  * @throws ConecError `address-in-use`, `invalid-argument`
  * @example
  * ```ts
+ * import * as quic from "conec/quic";
+ * import * as websocket from "conec/websocket";
+ *
  * coordinator.serve(await quic.listen({ port: 4433, cert, key }));
  * coordinator.serve(await websocket.listen({ port: 4433, cert, key }));
  * ```
