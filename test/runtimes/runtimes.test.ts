@@ -1,4 +1,7 @@
-/** Clients on Deno and Bun, with a Coordinator on Node. What does not work there yet is said here, with its reason. */
+/**
+ * Clients on Deno and Bun, with a Coordinator on this Node, and both on the releases of Node that the other tests do not run on.
+ * What does not work there yet is said here, with its reason.
+ */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -48,6 +51,30 @@ console.log(\`\${received} of \${count} over \${(await client.getStats()).transp
 await client.close();
 `;
 
+/** A Coordinator that sends back, and the program above as its Client, over both transports. */
+const both = `
+import { Coordinator } from "conec";
+import { createSelfSignedCertificate, listen } from "conec/quic";
+import * as websocket from "conec/websocket";
+
+const { cert, key, hash } = createSelfSignedCertificate({ hosts: ["127.0.0.1"] });
+const coordinator = new Coordinator();
+const listener = await listen({ host: "127.0.0.1", port: 0, cert, key });
+coordinator.serve(listener);
+coordinator.serve(await websocket.listen({ host: "127.0.0.1", port: listener.address.port, cert, key }));
+(async () => {
+  for await (const channel of coordinator.incomingChannels) {
+    const { value: readable } = await channel.incomingUnidirectionalStreams.getReader().read();
+    await readable.pipeTo(await channel.createUnidirectionalStream());
+  }
+})();
+for (const transport of ["quic", "websocket"]) {
+  process.argv.splice(2, 3, transport, \`https://127.0.0.1:\${listener.address.port}\`, Buffer.from(hash).toString("hex"));
+  await import(\`./echo.js?\${transport}\`);
+}
+await coordinator.close();
+`;
+
 interface Runtime {
   name: string;
   /** Path in the platform's package. */
@@ -66,6 +93,13 @@ const deno: Runtime = {
   args: ["run", "--allow-all", "--unstable-net"],
 };
 const bun: Runtime = { name: "bun", platform: `@oven/bun-${process.platform}-${arch}`, binary: "bin/bun", args: [] };
+
+const nodes: Runtime[] = ["22", "24"].map((release) => ({
+  name: `node ${release}`,
+  platform: `node-${release}-${process.platform}-${process.arch}`,
+  binary: process.platform === "win32" ? "bin/node.exe" : "bin/node",
+  args: [],
+}));
 
 /** The path of a runtime, installed when it is not yet; undefined where it cannot be had. */
 function pathOf({ platform, binary }: Runtime): string | undefined {
@@ -92,6 +126,7 @@ let hash: string;
 beforeAll(async () => {
   project = new InstalledPackage();
   project.write("echo.js", program);
+  project.write("both.js", both);
   const certificate = createAuthority().issue();
   hash = Buffer.from(certificate.hash).toString("hex");
   coordinator = new Coordinator({
@@ -119,8 +154,8 @@ async function echo(): Promise<void> {
   }
 }
 
-async function run(path: string, { args }: Runtime, transport: string): Promise<Ended> {
-  const child = spawn(path, [...args, join(project.folder, "echo.js"), transport, url, hash], {
+async function run(path: string, { args }: Runtime, file: string, ...more: string[]): Promise<Ended> {
+  const child = spawn(path, [...args, join(project.folder, file), ...more], {
     env: { ...process.env, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -140,15 +175,23 @@ describe.each([deno, bun])("$name", (runtime) => {
   test.for(works)("a Client over %s", async (transport, context) => {
     const path = pathOf(runtime);
     context.skip(path === undefined, `${runtime.platform} could not be installed`);
-    const ended = await run(path!, runtime, transport);
+    const ended = await run(path!, runtime, "echo.js", transport, url, hash);
     expect(ended).toEqual({ code: 0, stdout: `1000 of 1000 over ${transport}\n`, stderr: "" });
   });
+});
+
+test.for(nodes)("$name: a Coordinator, and Clients over QUIC and WebSocket", async (runtime, context) => {
+  const path = pathOf(runtime);
+  context.skip(path === undefined, `${runtime.platform} could not be installed`);
+  const ended = await run(path!, runtime, "both.js");
+  const stdout = "1000 of 1000 over quic\n1000 of 1000 over websocket\n";
+  expect(ended).toEqual({ code: 0, stdout, stderr: "" });
 });
 
 test("deno: QUIC is unsupported, and says so", async (context) => {
   const path = pathOf(deno);
   context.skip(path === undefined, `${deno.platform} could not be installed`);
-  const { code, stderr } = await run(path!, deno, "quic");
+  const { code, stderr } = await run(path!, deno, "echo.js", "quic", url, hash);
   expect(code).toBe(1);
   expect(stderr).toMatch(/ConecError: .*Deno/);
 });
