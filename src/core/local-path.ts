@@ -28,7 +28,12 @@ class LocalPath implements ChannelPath {
   send(message: ControlMessage): void | Promise<void> {
     if (this.#ended) return undefined;
     // Never in the caller's own turn: the receiver may call back.
-    return Promise.resolve().then(() => this.#other.#inbox.message(message));
+    return Promise.resolve().then(() => {
+      const inbox = this.#other.#inbox;
+      const taken = inbox.message(message);
+      // Whoever answers within his turn must not wait until that has been dealt with: the other one may do the same.
+      return inbox.waiting > mostWaiting ? taken : undefined;
+    });
   }
 
   async openStream(stream: number, epoch: number, head = nothing): Promise<ByteWriter> {
@@ -54,3 +59,5 @@ class LocalPath implements ChannelPath {
 }
 
 const nothing = new Uint8Array(0);
+/** More than the streams of a channel give rise to at once. */
+const mostWaiting = 4096;
