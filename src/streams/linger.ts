@@ -9,6 +9,11 @@ import { unrefTimeout } from "./timer.ts";
 /** Ends a stream behind what was written to it. If that does not leave in 10 s, the stream is reset with the reason. */
 export function closeOrReset(writer: ByteWriter, reason: unknown): void {
   writer.close().catch(ignore);
+  resetLater(writer, reason);
+}
+
+/** The same for a stream that is being closed. */
+export function resetLater(writer: ByteWriter, reason: unknown): void {
   const stop = unrefTimeout(lingerMs, () => void writer.abort(reason).catch(ignore));
   writer.closed.then(stop, stop);
 }

@@ -3,7 +3,7 @@ import type { ByteWriter } from "../core/transport.ts";
 import { giveBack } from "./buffer-pool.ts";
 import { abortMarker } from "./framing.ts";
 import { ignore } from "./ignore.ts";
-import { closeOrReset } from "./linger.ts";
+import { closeOrReset, resetLater } from "./linger.ts";
 import { Retention, SentMessages } from "./sent-messages.ts";
 import type { SentChunk } from "./sent-messages.ts";
 
@@ -157,7 +157,7 @@ export class MessageOutlet {
 
   #leave(writer: ByteWriter, reason: unknown): void {
     if (this.#state === "open") abandon(writer, reason);
-    else closeOrReset(writer, reason);
+    else resetLater(writer, reason);
   }
 
   #nextChange(): Promise<void> {
