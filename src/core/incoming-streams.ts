@@ -122,7 +122,8 @@ export class IncomingStreams {
       stopTimer();
       source.detach();
     }
-    for (const stream of this.#held.keys()) this.#takeHeld(stream);
+    // Those that still have to wait are put back.
+    for (const stream of [...this.#held.keys()]) this.#takeHeld(stream);
   }
 
   /** How many messages were received of each stream that has not been received whole. */
