@@ -68,9 +68,9 @@ fuzz(
     (bytes) => {
       const message = orError(() => decodeControlMessage(bytes), "protocol-error");
       if (message === undefined) return;
-      // What is let in is passed on as it is.
+      // What is let in is passed on as it is. (JSON knows -0, but is not written with it.)
       const again = encodeControlMessage(message);
-      expect(decodeControlMessage(again)).toEqual(message);
+      expect(decodeControlMessage(again)).toEqual(JSON.parse(JSON.stringify(message)));
       expect(encodeControlMessage(decodeControlMessage(again))).toEqual(again);
     },
   ),

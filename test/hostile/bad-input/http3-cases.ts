@@ -155,6 +155,17 @@ export const http3Inputs: Http3Input[] = [
     },
   ],
   [
+    "a session, and in the same moment what ends the connection",
+    async (client) => {
+      await client.sendSettings();
+      const header = encodeFrame(frameTypes.headers, encodeFieldSection(sessionRequest));
+      const { writer } = await client.exchange(Uint8Array.from([...header, 0x01, 0x02, 0x00, 0x00]));
+      void writer.close().catch(() => {});
+      await client.send(0x00, 0x04, 0x00);
+      return { closes: H3_STREAM_CREATION_ERROR };
+    },
+  ],
+  [
     "HEADERS again in a session",
     inSession(async ({ writer }) => {
       await writer.write(encodeFrame(frameTypes.headers, encodeFieldSection(sessionRequest)));

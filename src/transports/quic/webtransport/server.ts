@@ -43,6 +43,7 @@ export class WebTransportServer {
   #session: WebTransportSession | undefined;
   #stopTimer: () => void;
   #closeDueMs = Infinity;
+  #isOver = false;
 
   constructor(options: WebTransportServerOptions) {
     this.#options = options;
@@ -74,6 +75,7 @@ export class WebTransportServer {
 
   /** The QUIC connection has ended. */
   onEnd(end: ConnectionEnd): void {
+    this.#isOver = true;
     this.#stopTimer();
     this.#session?.onConnectionEnd(end);
   }
@@ -89,6 +91,8 @@ export class WebTransportServer {
     const head = await request.readHead();
     // A session needs the settings of both ends (draft-ietf-webtrans-http3, section 3.1).
     await this.#http3.settings;
+    // Something else on the connection may have ended it meanwhile.
+    if (this.#isOver) return;
     if (head.method !== "CONNECT" || !sessionProtocols.has(head.protocol)) request.respondAndEnd(404);
     else if (this.#session !== undefined) request.respondAndEnd(429);
     else if (!this.#isAllowed(head)) request.respondAndEnd(403);
