@@ -122,8 +122,9 @@ export class IncomingStreams {
       stopTimer();
       source.detach();
     }
-    // Those that still have to wait are put back.
-    for (const stream of [...this.#held.keys()]) this.#takeHeld(stream);
+    // A copy: those that still have to wait are put back.
+    const held = [...this.#held.keys()];
+    for (const stream of held) this.#takeHeld(stream);
   }
 
   /** How many messages were received of each stream that has not been received whole. */

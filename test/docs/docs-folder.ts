@@ -17,6 +17,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 /** Where the pages are whose blocks are programs. */
 const pagePaths = [
   join(root, "README.md"),
+  join(root, "docs", "scaling.md"),
   ...readdirSync(join(root, "docs", "guides"))
     .filter((name) => name.endsWith(".md"))
     .map((name) => join(root, "docs", "guides", name)),
