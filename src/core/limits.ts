@@ -36,8 +36,8 @@ export interface ClientLimits extends Omit<ChannelLimits, "streamsPerChannel"> {
   /**
    * How much of what was sent is kept until the far end confirms it, so that it can be sent again on another connection, in
    * bytes: of one stream, which waits when it has so much under way, and of all of this Client. Default 32 MiB and 64 MiB. The
-   * far end confirms each MiB, and otherwise after 250 ms: with less than that, a stream is slow. When all have so much, they go on as usual; but one of which something is not kept ends with `connection-lost` should the
-   * connection be lost just then.
+   * far end confirms each MiB, and otherwise after 250 ms: with less than that, a stream is slow. When all have so much, they go
+   * on as usual; but one of which something is not kept ends with `connection-lost` should the connection be lost just then.
    */
   keptPerStream: number;
   keptInAll: number;
