@@ -59,5 +59,8 @@ class LocalPath implements ChannelPath {
 }
 
 const nothing = new Uint8Array(0);
-/** More than the streams of a channel give rise to at once. */
-const mostWaiting = 4096;
+/**
+ * More than the streams of a channel give rise to at once, and little enough to be kept for a Client that does not read what
+ * the Coordinator's end answers.
+ */
+const mostWaiting = 1024;
