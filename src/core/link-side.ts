@@ -33,6 +33,8 @@ export interface LinkSide {
   /** Streams opened from this side so far, and how many it may have opened. */
   opened: number;
   maxStreams: number;
+  /** Of those opened, how many whoever holds the end across was told of. */
+  announced: number;
   /** Bytes that came from this side and were handed on. */
   bytesForwarded: number;
   /** Of the streams opened from this side, those that are not over, with what they are called if that is of use. */
@@ -47,6 +49,7 @@ export function createSide(maxStreams: number): LinkSide {
     sinceMs: 0,
     opened: 0,
     maxStreams,
+    announced: 0,
     bytesForwarded: 0,
     open: new Map(),
   };

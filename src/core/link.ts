@@ -74,11 +74,16 @@ export class Link {
     return this.#farewell !== undefined;
   }
 
-  /** For each side: streams opened so far, and how many may be opened; for whoever takes an end over. */
-  get opened(): [number, number] {
-    return [this.#sides[0].opened, this.#sides[1].opened];
+  /**
+   * For each side: streams opened so far, for whoever takes the end of `side` over. What the far end opened and nobody was told
+   * waits for the one who is asked now.
+   */
+  openedFor(side: Side): [number, number] {
+    const count = (of: Side): number => (of === side ? this.#sides[of].opened : this.#sides[of].announced);
+    return [count(0), count(1)];
   }
 
+  /** For each side: how many streams may be opened. */
   get maxStreams(): [number, number] {
     return [this.#sides[0].maxStreams, this.#sides[1].maxStreams];
   }
@@ -188,6 +193,7 @@ export class Link {
       case "maxStreams":
       case "received":
       case "resumeAt":
+        this.#count(side, message);
         return this.#deliver(side, () => this.#relay(side, message));
       case "sendChannel":
         if (this.#sides[side].path === path) return this.#options.onSendChannel(side, message.via, message.metadata);
@@ -204,9 +210,8 @@ export class Link {
     }
   }
 
-  /** Hands a message about streams on, and keeps count: whoever takes an end over goes on from there. */
-  #relay(side: Side, message: StreamMessage): void | Promise<void> {
-    if (this.over) return;
+  /** Keeps count of a message about streams as it comes, be the far end there or not. Ends the channel if it must not be. */
+  #count(side: Side, message: StreamMessage): void {
     const from = this.#sides[side];
     const to = this.#sides[otherSide(side)];
     switch (message.type) {
@@ -215,7 +220,7 @@ export class Link {
         from.open.set(message.stream, this.#options.slowReaders === undefined ? undefined : message);
         from.holder?.streamOpened?.();
         // The far end holds its peer to what it granted; this is for two ends that are in league.
-        if (from.open.size > this.#options.streamLimit * 2) return this.#limit(side, "Too many open streams");
+        if (from.open.size > this.#options.streamLimit * 2) this.#limit(side, "Too many open streams");
         break;
       case "abort":
         if (from.open.delete(message.stream)) from.holder?.streamsOver?.(1);
@@ -227,14 +232,21 @@ export class Link {
       case "maxStreams":
         to.maxStreams = Math.max(to.maxStreams, message.count);
         break;
-      case "resumeAt":
-        if (this.#broken) return undefined; // they are asked again
-        if (message.last && message.epoch === this.#epoch) this.#unanswered.delete(side);
-        break;
       case "received":
+      case "resumeAt":
         break;
     }
-    return to.path?.send(message);
+  }
+
+  /** Hands a message about streams on to whoever holds the end across. */
+  #relay(side: Side, message: StreamMessage): void | Promise<void> {
+    if (this.over) return;
+    if (message.type === "open") this.#sides[side].announced += 1;
+    if (message.type === "resumeAt") {
+      if (this.#broken) return; // they are asked again
+      if (message.last && message.epoch === this.#epoch) this.#unanswered.delete(side);
+    }
+    return this.#sides[otherSide(side)].path?.send(message);
   }
 
   #closedBy(side: Side, message: ControlMessageOf<"close">): void {

@@ -177,7 +177,7 @@ export class Switchboard {
       end: side,
       peer,
       metadata,
-      opened: link.opened,
+      opened: link.openedFor(side),
       maxStreams: link.maxStreams,
       limits: this.#options.limits,
       relayed: true,
@@ -195,7 +195,8 @@ export class Switchboard {
 
   /** Offers an end of a link to a Client. Resolves when it has accepted. */
   async #offer(link: Link, side: Side, member: Member, peer: Peer, metadata: Metadata): Promise<void> {
-    const { opened, maxStreams, epoch } = link;
+    const { maxStreams, epoch } = link;
+    const opened = link.openedFor(side);
     const path = await member.offer({ end: side, peer, metadata, opened, maxStreams, epoch });
     if (link.over) {
       link.dismiss(path);

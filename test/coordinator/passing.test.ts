@@ -261,6 +261,25 @@ describe.each([memoryKind, quicKind])("passing channels over $name", (kind) => {
     await hub.close();
   });
 
+  test("an end that is used and passed on before the other one is accepted", async () => {
+    const hub = await Hub.start(kind, { authorize: () => true });
+    let decide = (): void => {};
+    const decision = new Promise<boolean>((resolve) => (decide = () => resolve(true)));
+    const [alice, bob] = [await hub.join("alice"), await hub.join("bob", { accept: () => decision })];
+    const introducing = hub.coordinator.introduce("alice", "bob");
+    const early = await next(alice.incomingChannels);
+    const writer = (await early.createUnidirectionalStream({ name: "given up" })).getWriter();
+    writer.write(message(0, 100)).catch(() => {});
+    await writer.abort();
+    await alice.coordinator.sendChannel(early);
+    decide();
+    await introducing;
+    const [held, b] = [await next(hub.coordinator.passedChannels), await next(bob.incomingChannels)];
+    expect((await next(b.incomingUnidirectionalStreams)).name).toBe("given up");
+    await exchange(held, b);
+    await hub.close();
+  });
+
   test("an end that is passed on often keeps its credit", async () => {
     const hub = await Hub.start(kind, { authorize: () => true, limits: { streamsPerChannel: 8 } });
     const [alice, bob, carol] = [await hub.join("alice"), await hub.join("bob"), await hub.join("carol")];

@@ -3,13 +3,16 @@ import type { Ending } from "./witness.ts";
 /**
  * Compares what both ends of each stream say of how it ended. Connections are lost, but always come back in time: so a stream or
  * channel may end for no other reason than that a program closed, aborted, cancelled or handed it on. The one exception is a
- * channel of which an end was never handed over, as the one who tried was told.
+ * channel of which an end was never handed over, as the one who tried was told: whoever had the other end already, or was handed
+ * it by them, loses it.
  */
 export class Judge {
   readonly #find: (finding: string) => void;
   /** By key: what the first end of a stream said. */
   readonly #single = new Map<string, Ending>();
   readonly #failedHandovers = new Set<string>();
+  /** By key: the key of the channel that was handed over. */
+  readonly #parents = new Map<string, string>();
   /** Pardoned only by a failed handover, of which the word may come later. */
   readonly #suspects: Ending[][] = [];
 
@@ -18,8 +21,10 @@ export class Judge {
   }
 
   add(ending: Ending): void {
-    const { side, key, outcome } = ending;
+    const { side, key, channel, outcome } = ending;
     if (side === "handover") {
+      this.#parents.set(key, channel);
+      if (outcome === "done") return;
       this.#failedHandovers.add(key);
       if (!handoverFailures.has(outcome)) this.#suspect(ending);
     } else if (side === "channel") {
@@ -40,7 +45,14 @@ export class Judge {
     const single = [...this.#single.values()].filter(({ side, outcome }) => side === "reader" || !alone.has(outcome));
     for (const ending of single) this.#suspect(ending);
     for (const endings of this.#suspects)
-      if (!endings.some(({ channel }) => this.#failedHandovers.has(channel))) this.#find(show(endings));
+      if (!endings.some(({ channel }) => this.#wasNeverWhole(channel))) this.#find(show(endings));
+  }
+
+  /** Whether one of the handovers that a channel has come of, one after the other, has failed. */
+  #wasNeverWhole(channel: string): boolean {
+    for (let key: string | undefined = channel; key; key = this.#parents.get(key))
+      if (this.#failedHandovers.has(key)) return true;
+    return false;
   }
 
   #suspect(...endings: Ending[]): void {

@@ -77,6 +77,7 @@ export class Party {
     try {
       await witness.watch(() => `${id}: ${what}`, start({ key }));
       witness.count("handed over");
+      witness.ended({ side: "handover", key, channel, who: id, outcome: "done" });
       return true;
     } catch (error) {
       const outcome = witness.codeOf(error);
