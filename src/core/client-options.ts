@@ -33,7 +33,10 @@ export interface ClientOptions {
   id?: string;
   /** Anything that the Coordinator's `authenticate` wants to see, as JSON of at most 16 KiB. */
   credentials?: JsonValue;
-  /** Asked before a channel is taken. Returning false or throwing refuses it, the thrown reason is told. Default: accept. */
+  /**
+   * Asked before a channel is taken. Returning false or throwing refuses it, the thrown reason is told. Asked again if the
+   * connection was lost before it had answered. Default: accept.
+   */
   accept?: (offer: ChannelOffer) => boolean | void | Promise<boolean | void>;
   limits?: Partial<ClientLimits>;
   /** What becomes of streams that nobody reads, here or at the far end. Default: they wait, for as long as it takes. */

@@ -61,6 +61,8 @@ export class Member implements LinkHolder {
   #isCutOff = false;
   /** The id of the next channel offered to this Client; 0 is the one shared with it. */
   #nextChannel = 1;
+  /** Channels that it was offered and has not answered: told whether it has them when it is back. */
+  readonly #offered = new Map<SessionPath, (isThere: boolean) => void>();
   /** While the Client is away: until it is back, or not waited for any more. */
   #away: { readonly over: Promise<void>; readonly end: () => void } | undefined;
   #settleGone!: () => void;
@@ -130,7 +132,10 @@ export class Member implements LinkHolder {
     this.#tell = tell;
     this.#conduct = new Conduct(limits, performance.now());
     this.#account = memory.open(() => this.#cutOff("memoryPerClient", "Too much is kept for the Client"));
-    void this.gone.then(() => this.#account.close());
+    void this.gone.then(() => {
+      this.#account.close();
+      for (const settle of this.#offered.values()) settle(false);
+    });
     this.#watch(session);
   }
 
@@ -184,23 +189,44 @@ export class Member implements LinkHolder {
   }
 
   /**
-   * Offers a channel end to the Client. Resolves with the way to it when it has accepted.
+   * Offers a channel end to the Client. Resolves with the way to it when it has accepted. A connection that is lost meanwhile
+   * makes no difference if the Client is back in time: if it had not accepted, it is asked again.
    *
-   * @throws ConecError `refused` and the Client's other reasons, `timeout`, `limit-exceeded`, `peer-lost`
+   * @param isWanted Whether there is a channel still
+   * @throws ConecError `refused` and the Client's other reasons, `timeout`, `limit-exceeded`, `peer-lost`, `closed`
    */
-  async offer(offer: Omit<ControlMessageOf<"channel">, "type" | "channel">): Promise<SessionPath> {
-    await this.#present();
-    if (this.#session.openPathCount > this.#limits.channelsPerClient) {
+  async offer(offer: ChannelOfferMessage, isWanted: () => boolean): Promise<SessionPath> {
+    for (let attempts = 1; ; attempts += 1) {
+      await this.#present();
+      if (!isWanted()) throw new ConecError("closed", "The channel was closed", { source: "channel" });
+      const session = this.#session;
+      try {
+        const path = await this.#offerOver(session, offer);
+        if (path !== undefined) return path;
+      } catch (thrown) {
+        const error = toConecError(thrown, "peer-lost", { source: "channel" });
+        if (attempts < mostOffers && (await this.#outlives(session, error))) continue;
+        if (error.code === "timeout") this.#limited("acceptTimeoutMs");
+        if (!isOfConnection(error)) throw error;
+        const message = `${quoted(this.peer.id)} is gone: ${quoted(error.message)}`;
+        throw new ConecError("peer-lost", message, { source: "channel", cause: error });
+      }
+    }
+  }
+
+  /** Resolves with undefined if the Client came back and had not accepted. */
+  async #offerOver(session: Session, offer: ChannelOfferMessage): Promise<SessionPath | undefined> {
+    if (session.openPathCount > this.#limits.channelsPerClient) {
       this.#limited("channelsPerClient");
       const message = `${quoted(this.peer.id)} has as many channels as it may have`;
       throw new ConecError("limit-exceeded", message, { source: "channel" });
     }
     const channel = this.#nextChannel;
     this.#nextChannel += 1;
-    let path: SessionPath | undefined;
+    const control = await session.openControlStream();
+    const path = session.addPath(channel, control, { resumable: this.token !== undefined });
+    const rejoined = new Promise<boolean>((resolve) => this.#offered.set(path, resolve));
     try {
-      const control = await this.#session.openControlStream();
-      path = this.#session.addPath(channel, control, { resumable: this.token !== undefined });
       void control.send({ type: "channel", channel, ...offer });
       const answer = await control.expect(["accept", "refuse"], this.#limits.acceptTimeoutMs);
       if (answer.type === "accept") return path;
@@ -208,11 +234,13 @@ export class Member implements LinkHolder {
       throw new ConecError(answer.code, answer.reason, { source: "channel", remote: true });
     } catch (thrown) {
       const error = toConecError(thrown, "peer-lost", { source: "channel" });
-      path?.giveUp(error);
-      if (error.code === "timeout") this.#limited("acceptTimeoutMs");
-      if (error.source !== "connection" || error.code === "timeout" || error.code === "protocol-error") throw error;
-      const message = `${quoted(this.peer.id)} is gone: ${quoted(error.message)}`;
-      throw new ConecError("peer-lost", message, { source: "channel", cause: error });
+      // A Client that has the channel says so when it is back.
+      if ((await this.#outlives(session, error)) && path.session === this.#session)
+        return (await rejoined) ? path : undefined;
+      path.giveUp(error);
+      throw error;
+    } finally {
+      this.#offered.delete(path);
     }
   }
 
@@ -298,6 +326,13 @@ export class Member implements LinkHolder {
     for (const path of this.#session.paths.values()) path.suspend();
   }
 
+  /** Whether what was asked over this session, and failed with this error, goes on: the Client is waited for, or back. */
+  async #outlives(session: Session, error: ConecError): Promise<boolean> {
+    if (!isOfConnection(error)) return false;
+    await session.connection.closed.catch(ignore);
+    return this.#mayResume && (session !== this.#session || this.#away !== undefined);
+  }
+
   #giveUp(error: ConecError): void {
     this.#away?.end();
     for (const path of this.#session.paths.values()) path.lose(error);
@@ -332,14 +367,20 @@ export class Member implements LinkHolder {
       const answer = await control.expect(["rejoined", "refuse"], this.#limits.acceptTimeoutMs);
       if (session !== this.#session) return;
       if (answer.type === "refuse") {
-        return path.lose(new ConecError(answer.code, answer.reason, { source: "channel", remote: true }));
+        return this.#lose(path, new ConecError(answer.code, answer.reason, { source: "channel", remote: true }));
       }
       path.acknowledge(answer.received);
       path.resume(control);
+      this.#offered.get(path)?.(true);
     } catch (thrown) {
       const error = toConecError(thrown, "internal");
-      if (error.source !== "connection" || error.code === "timeout") path.lose(error);
+      if (error.source !== "connection" || error.code === "timeout") this.#lose(path, error);
     }
+  }
+
+  #lose(path: SessionPath, error: ConecError): void {
+    path.lose(error);
+    this.#offered.get(path)?.(false);
   }
 
   /** Resolves when the Client is there. @throws ConecError `peer-lost` */
@@ -365,6 +406,16 @@ export class Member implements LinkHolder {
     });
   }
 }
+
+type ChannelOfferMessage = Omit<ControlMessageOf<"channel">, "type" | "channel">;
+
+/** Whether a request failed because the connection under it did. */
+function isOfConnection({ source, code }: ConecError): boolean {
+  return source === "connection" && code !== "timeout" && code !== "protocol-error";
+}
+
+/** How often a Client is asked to take a channel, if its connection is lost each time. */
+const mostOffers = 5;
 
 /** What a Client is told that oversteps a limit. */
 const complaints: { [limit in Overstepped]: string } = {

@@ -197,7 +197,7 @@ export class Switchboard {
   async #offer(link: Link, side: Side, member: Member, peer: Peer, metadata: Metadata): Promise<void> {
     const { maxStreams, epoch } = link;
     const opened = link.openedFor(side);
-    const path = await member.offer({ end: side, peer, metadata, opened, maxStreams, epoch });
+    const path = await member.offer({ end: side, peer, metadata, opened, maxStreams, epoch }, () => !link.over);
     if (link.over) {
       link.dismiss(path);
       throw await link.closed.then(

@@ -4,6 +4,7 @@ import { Client, Coordinator, generateKeyPair } from "../../src/index.ts";
 import type {
   AuthenticateRequest,
   Channel,
+  ChannelOffer,
   ClientOptions,
   CoordinatorOptions,
   Identity,
@@ -171,6 +172,27 @@ describe.each([memoryKind, quicKind, websocketKind])("over $name", (kind) => {
       await a.close();
     }
     await viaAtCarol.close();
+    await hub.close();
+  });
+
+  test("at whatever moment of an introduction: both get one channel, and it goes on", async () => {
+    const hub = await Hub.start(kind);
+    const asked = { alice: 0, bob: 0 };
+    const join = (id: "alice" | "bob"): Promise<Client> =>
+      hub.join(id, { reconnect, accept: async () => (await turns(2), (asked[id] += 1) > 0) });
+    const [alice, bob] = [await join("alice"), await join("bob")];
+    const moments = 40;
+    for (let moment = 0; moment < moments; moment += 1) {
+      const linked = hub.link(alice, bob);
+      await turns(moment >> 1);
+      for (const client of [[alice], [bob], [alice, bob]][moment % 3]!) client.reconnect();
+      const [a, b] = await linked;
+      await Promise.all([send(a, 3), receive(b), send(b, 3), receive(a)]);
+      await a.close();
+      await b.closed;
+    }
+    // Some of what was asked was lost.
+    expect(asked.alice + asked.bob).toBeGreaterThan(2 * moments);
     await hub.close();
   });
 
@@ -428,6 +450,37 @@ describe("while a Client is away", () => {
     all.alice.reconnect();
     await introduced;
     await next(all.alice.incomingChannels);
+    await all.close();
+  });
+
+  test("it is asked again what it had not answered, and only that", async () => {
+    const asked: unknown[] = [];
+    const accept = ({ metadata }: ChannelOffer): Promise<boolean> | boolean => {
+      asked.push(metadata["n"]);
+      return asked.length === 2 ? new Promise(() => {}) : true;
+    };
+    const all = await open({}, { reconnect: never, accept });
+    const introduced = all.coordinator.introduce("alice", "bob", { metadata: { n: 1 } });
+    while (asked.length < 2) await turns(1);
+    await all.cut();
+    expect(await isPending(introduced)).toBe(true);
+    all.alice.reconnect();
+    await introduced;
+    expect(asked).toEqual([undefined, 1, 1]);
+    const [a, b] = [await next(all.alice.incomingChannels), await next(all.bob.incomingChannels)];
+    await Promise.all([send(a, 10), receive(b)]);
+    await all.close();
+  });
+
+  test("of a channel that it has accepted it is not asked again, also if its answer was lost", async () => {
+    let asked = 0;
+    const all = await open({}, { accept: () => (asked += 1) > 0 });
+    // In the same turn in which its answer leaves.
+    const taken = next(all.alice.incomingChannels).then((channel) => (all.listener.cut(), channel));
+    await all.coordinator.introduce("alice", "bob");
+    expect(asked).toBe(2);
+    const [a, b] = [await taken, await next(all.bob.incomingChannels)];
+    await Promise.all([send(a, 10), receive(b), send(b, 10), receive(a)]);
     await all.close();
   });
 
