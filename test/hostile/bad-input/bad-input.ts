@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, describe, test } from "vitest";
+import { setTimeout } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { CoordinatorOptions } from "../../../src/index.ts";
 import { memoryKind, quicKind } from "../../support/hub.ts";
 import type { TransportKind } from "../../support/hub.ts";
+import { isSpeedMeasured, leastShare, measuredMs, reportSpeed } from "../speed-report.ts";
 import type { Eve, Outcome } from "./eve.ts";
 import { http3Kind } from "./http3-kind.ts";
 import { Scene } from "./scene.ts";
@@ -31,6 +33,26 @@ export function tryAll({ level, cases, options = {}, strangers = false, kinds = 
     let scenes: Scene[];
     beforeAll(async () => void (scenes = await Promise.all(kinds.map((kind) => Scene.start(kind, options)))));
     afterAll(() => Promise.all(scenes.map((scene) => scene.end())));
+    if (isSpeedMeasured) {
+      test(`all of it, ten a second: ${cases.length} cases`, { timeout: 600_000 }, async () => {
+        const usually = (): Promise<number[]> => rates(scenes, setTimeout(measuredMs));
+        const before = await usually();
+        const tryOne = ([, does]: BadInput) => Promise.all(scenes.map((scene) => makeTrouble(scene, strangers, does)));
+        const during = await rates(
+          scenes,
+          (async () => {
+            for (const each of cases) await Promise.all([tryOne(each), setTimeout(100)]);
+          })(),
+        );
+        const after = await usually();
+        for (const [index, { name }] of kinds.entries()) {
+          const share = during[index]! / ((before[index]! + after[index]!) / 2);
+          reportSpeed({ where: name, what: `${level}: ${cases.length} cases`, share });
+          expect(share).toBeGreaterThan(leastShare);
+        }
+      });
+      return;
+    }
 
     test.each(cases)("%s", async (_, does, gets) => {
       const tried = await Promise.allSettled(scenes.map((scene) => tryIn(scene, strangers, does, gets)));
@@ -39,6 +61,25 @@ export function tryAll({ level, cases, options = {}, strangers = false, kinds = 
       }
     });
   });
+}
+
+/** A case, whatever comes of it. */
+async function makeTrouble(scene: Scene, strangers: boolean, does: BadInput[1]): Promise<void> {
+  const eve = await scene.eve();
+  try {
+    if (!strangers) await eve.join();
+    await does(eve, scene);
+  } finally {
+    await eve.leave();
+  }
+}
+
+/** Honest messages that arrive in a millisecond in each scene, until `over`. */
+async function rates(scenes: readonly Scene[], over: Promise<unknown>): Promise<number[]> {
+  const startMs = performance.now();
+  const before = scenes.map(({ received }) => received);
+  await over;
+  return scenes.map(({ received }, index) => (received - before[index]!) / (performance.now() - startMs));
 }
 
 async function tryIn(scene: Scene, strangers: boolean, does: BadInput[1], gets: Outcome): Promise<void> {

@@ -18,7 +18,6 @@ export const unreadName = "unread";
 export class Scene {
   readonly hub: Hub;
   readonly carol: Client;
-  /** Messages that Bob has received. */
   #received = 0;
   #stopped = false;
   readonly #transfer: Promise<void>;
@@ -73,6 +72,11 @@ export class Scene {
       timeout: 5000,
       interval: 5,
     });
+  }
+
+  /** Messages that Bob has received. */
+  get received(): number {
+    return this.#received;
   }
 
   /** Everything that Alice sent has reached Bob. */

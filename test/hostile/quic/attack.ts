@@ -1,6 +1,6 @@
 import type { QuicListenerStats } from "../../../src/transports/quic/index.ts";
 import type { Violation } from "../../../src/transports/quic/violation.ts";
-import type { HonestClients } from "./honest-clients.ts";
+import type { HonestProcess } from "./honest-process.ts";
 import type { LateClientProcess } from "./late-client-process.ts";
 import type { VictimProcess } from "./victim-process.ts";
 
@@ -20,7 +20,7 @@ export interface Attack {
 
 export interface Scene {
   victim: VictimProcess;
-  honest: HonestClients;
+  honest: HonestProcess;
   /** One more honest Client, that comes when it is called. */
   late: LateClientProcess;
 }

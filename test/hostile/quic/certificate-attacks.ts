@@ -4,7 +4,7 @@ import { issueCertificate } from "../../../src/transports/quic/self-signed-certi
 import { random } from "../../support/messages.ts";
 import type { Attack, Scene } from "./attack.ts";
 import { ForgedHandshake, tls } from "./forged-handshake.ts";
-import { clientAuthority } from "./honest-clients.ts";
+import { clientAuthority } from "./honest-process.ts";
 import { withSources } from "./source.ts";
 
 /** Of ECDSA P-256 with SHA-256 (RFC 8446, section 4.2.3). */

@@ -1,5 +1,5 @@
 import { certificateAttacks } from "./certificate-attacks.ts";
-import { clientAuthority } from "./honest-clients.ts";
+import { clientAuthority } from "./honest-process.ts";
 import { underAttack } from "./under-attack.ts";
 
 /** The engine looks at what strangers say, and at all of it where an authority is to vouch for them. */

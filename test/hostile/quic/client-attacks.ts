@@ -5,7 +5,7 @@ import { next } from "../../support/hub.ts";
 import type { Attack, Scene } from "./attack.ts";
 import { Attacker, withAttackers } from "./attacker.ts";
 import { frames, largest } from "./frames.ts";
-import { honestClient } from "./honest-clients.ts";
+import { honestClient } from "./honest-client.ts";
 import { floodName, unreadName } from "./stream-names.ts";
 
 /** Attacks by Clients that have joined as they should. */
@@ -92,7 +92,7 @@ export const clientAttacks: Attack[] = [
 
 /** A Client of the usual kind, for as long as `use` takes. */
 async function withClient({ victim }: Scene, id: string, use: (client: Client) => Promise<void>): Promise<void> {
-  const client = await honestClient(victim, id);
+  const client = await honestClient(victim.target, { id });
   try {
     await use(client);
   } finally {

@@ -1,12 +1,21 @@
+/**
+ * Honest Clients that use a Coordinator while others attack it, in a process of their own: what they get is not what the
+ * attack costs its attacker. Started by honest-process.ts.
+ */
 import { setTimeout } from "node:timers/promises";
 
-import { Client } from "../../../src/index.ts";
-import type { Channel } from "../../../src/index.ts";
-import { quic } from "../../../src/transports/quic/index.ts";
-import { createAuthority } from "../../support/certificates.ts";
+import type { Channel, Client } from "../../../src/index.ts";
 import { next } from "../../support/hub.ts";
 import { isMessage, message } from "../../support/messages.ts";
-import type { VictimProcess } from "./victim-process.ts";
+import { answering } from "./answering.ts";
+import { honestClient } from "./honest-client.ts";
+import type { HonestClientOptions } from "./honest-client.ts";
+import type { Target } from "./target.ts";
+
+export type HonestQuestion =
+  | ({ do: "start"; target: Target } & Pick<HonestClientOptions, "certificate">)
+  | { do: "after"; count: number }
+  | { do: "count" | "finish" | "giveUp" };
 
 const messageBytes = 32_768;
 
@@ -14,15 +23,16 @@ const messageBytes = 32_768;
  * Three Clients that transfer all the time: "carol" to the Coordinator and back, "alice" to "bob" through it. Every message
  * is checked, byte for byte.
  */
-export class HonestClients {
+class HonestClients {
   /** Messages that have arrived. */
   received = 0;
   readonly #clients: Client[];
   readonly #transfers: Promise<void>[];
   #stopped = false;
 
-  static async start(victim: VictimProcess): Promise<HonestClients> {
-    const clients = await Promise.all(["alice", "bob", "carol"].map((id) => honestClient(victim, id)));
+  static async start(target: Target, { certificate }: Pick<HonestClientOptions, "certificate">): Promise<HonestClients> {
+    const ids = ["alice", "bob", "carol"];
+    const clients = await Promise.all(ids.map((id) => honestClient(target, { id, certificate })));
     const [alice, bob, carol] = clients as [Client, Client, Client];
     const [near, far] = await Promise.all([next(alice.incomingChannels), next(bob.incomingChannels)]);
     return new HonestClients(clients, [
@@ -64,7 +74,7 @@ export class HonestClients {
     const writer = (await channel.createUnidirectionalStream({ name: "honest" })).getWriter();
     for (let index = 0; !this.#stopped; index += 1) {
       await writer.write(message(index, messageBytes));
-      // The attacker is in the same process and needs its share.
+      // They are not to take the whole machine, which the attacker uses as well.
       await setTimeout(1);
     }
     await writer.close();
@@ -81,17 +91,20 @@ export class HonestClients {
   }
 }
 
-/** Who vouches for honest Clients, where they are asked. */
-export const clientAuthority = createAuthority("honest");
-const { cert, key } = clientAuthority.issue({ use: "client" });
+let honest: HonestClients | undefined;
 
-export function honestClient(
-  { port, hash }: Pick<VictimProcess, "port" | "hash">,
-  id: string,
-  localAddress?: string,
-): Promise<Client> {
-  const pins = [{ algorithm: "sha-256", value: hash }];
-  // The Coordinator gives up who is silent for 2 s.
-  const transport = quic({ serverCertificateHashes: pins, keepAliveIntervalMs: 500, localAddress, cert, key });
-  return Client.connect(`https://127.0.0.1:${port}`, { transport, id });
-}
+answering({}, async (question: HonestQuestion) => {
+  switch (question.do) {
+    case "start":
+      honest = await HonestClients.start(question.target, question);
+      return;
+    case "after":
+      return await honest!.after(question.count);
+    case "count":
+      return honest!.received;
+    case "finish":
+      return await honest!.finish();
+    case "giveUp":
+      return await honest?.giveUp();
+  }
+});

@@ -1,6 +1,3 @@
-import { once } from "node:events";
-
-import type { Target } from "./late-client.ts";
 import { ProgramProcess } from "./program-process.ts";
 import type { VictimProcess } from "./victim-process.ts";
 
@@ -9,9 +6,7 @@ export class LateClientProcess {
   readonly #process: ProgramProcess;
 
   static async start(): Promise<LateClientProcess> {
-    const program = await ProgramProcess.start("late-client.ts");
-    await once(program.child, "message");
-    return new LateClientProcess(program);
+    return new LateClientProcess(await ProgramProcess.start("late-client.ts"));
   }
 
   private constructor(program: ProgramProcess) {
@@ -19,11 +14,8 @@ export class LateClientProcess {
   }
 
   /** Has it dial the victim and transfer something. Resolves with how long that took, in milliseconds. */
-  async visit({ port, hash }: VictimProcess): Promise<number> {
-    this.#process.child.send({ port, hash: Buffer.from(hash).toString("hex") } satisfies Target);
-    const [{ tookMs, error }] = (await once(this.#process.child, "message")) as [{ tookMs: number; error?: string }];
-    if (error !== undefined) throw new Error(error);
-    return tookMs;
+  async visit({ target }: VictimProcess): Promise<number> {
+    return await this.#process.ask<number>(target, 30_000);
   }
 
   async end(): Promise<void> {

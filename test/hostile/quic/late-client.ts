@@ -1,30 +1,19 @@
 /**
  * An honest Client that comes while others attack, in a process of its own: what it takes is not what the attack costs its
- * attacker. Started by late-client-process.ts, which it tells how long it took, each time that it is asked.
+ * attacker. Started by late-client-process.ts.
  */
 import { next } from "../../support/hub.ts";
 import { isMessage, message } from "../../support/messages.ts";
-import { honestClient } from "./honest-clients.ts";
+import { answering } from "./answering.ts";
+import { honestClient } from "./honest-client.ts";
+import type { Target } from "./target.ts";
 
-export interface Target {
-  port: number;
-  /** SHA-256 of the certificate, hexadecimal. */
-  hash: string;
-}
-
-process.on("message", (target: Target) => {
-  void comeAndTransfer(target).then(
-    (tookMs) => process.send!({ tookMs }),
-    (error: unknown) => process.send!({ error: String(error) }),
-  );
-});
-process.on("disconnect", () => process.exit());
-process.send!({});
+answering({}, comeAndTransfer);
 
 /** Dials from an address of its own, sends something and gets it back. Resolves with how long that took, in milliseconds. */
-async function comeAndTransfer({ port, hash }: Target): Promise<number> {
+async function comeAndTransfer(target: Target): Promise<number> {
   const started = performance.now();
-  const client = await honestClient({ port, hash: new Uint8Array(Buffer.from(hash, "hex")) }, "late", "127.9.8.7");
+  const client = await honestClient(target, { id: "late", localAddress: "127.9.8.7" });
   const writer = (await client.coordinator.createUnidirectionalStream({ name: "late" })).getWriter();
   await writer.write(message(1, 100_000));
   const closing = writer.close();

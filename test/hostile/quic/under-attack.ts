@@ -1,7 +1,9 @@
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
+import { isSpeedMeasured, leastShare, measuredMs, reportSpeed } from "../speed-report.ts";
 import type { Attack, Counts } from "./attack.ts";
-import { HonestClients } from "./honest-clients.ts";
+import { HonestProcess } from "./honest-process.ts";
 import { LateClientProcess } from "./late-client-process.ts";
 import type { Figures, VictimOptions } from "./victim.ts";
 import { VictimProcess } from "./victim-process.ts";
@@ -14,10 +16,12 @@ export function underAttack(name: string, attacks: readonly Attack[], options?: 
   describe(name, () => {
     let victim: VictimProcess;
     let late: LateClientProcess;
+    let honest: HonestProcess;
     let usualResidentBytes = 0;
 
     beforeAll(async () => {
-      [victim, late] = [await VictimProcess.start(options), await LateClientProcess.start()];
+      victim = await VictimProcess.start(options);
+      [late, honest] = [await LateClientProcess.start(), await HonestProcess.start()];
       for (const each of attacks.filter(({ isHeavy }) => isHeavy)) {
         await attack(each);
         const { residentBytes } = await settled(Infinity);
@@ -28,27 +32,45 @@ export function underAttack(name: string, attacks: readonly Attack[], options?: 
     afterAll(async () => {
       await victim.end();
       await late.end();
+      await honest.end();
     });
 
     for (const each of attacks) {
-      test(each.name, async () => {
-        await attack(each);
+      test(each.name, { timeout: 60_000 }, async () => {
+        await attack(each, isSpeedMeasured);
         await settled(usualResidentBytes + maxGrownBytes);
       });
     }
 
-    async function attack({ run, counts = {} }: Attack): Promise<void> {
+    async function attack(attack: Attack, isMeasured = false): Promise<void> {
       const before = await victim.figures();
-      const honest = await HonestClients.start(victim);
+      await honest.join(victim);
       try {
         await honest.after(20);
-        await run({ victim, honest, late });
+        if (isMeasured) await measure(attack);
+        else await attack.run({ victim, honest, late });
         await honest.after(20);
         await honest.finish();
       } finally {
         await honest.giveUp();
       }
-      await vi.waitFor(async () => expectCounts(await victim.figures(), before, counts), 5000);
+      await vi.waitFor(async () => expectCounts(await victim.figures(), before, attack.counts ?? {}), 5000);
+    }
+
+    /** Attacks again and again, and writes down what the honest keep of their speed. */
+    async function measure({ name: what, run }: Attack): Promise<void> {
+      const usually = (): Promise<number> => honest.rate(setTimeout(measuredMs));
+      const before = await usually();
+      const during = await honest.rate(
+        (async () => {
+          const untilMs = performance.now() + measuredMs;
+          do await run({ victim, honest, late });
+          while (performance.now() < untilMs);
+        })(),
+      );
+      const share = during / ((before + (await usually())) / 2);
+      reportSpeed({ where: name, what, share });
+      expect(share).toBeGreaterThan(leastShare);
     }
 
     /** When everybody is gone, and what was kept for them as well. Fails when that takes longer than 10 s. */

@@ -1,7 +1,7 @@
 /**
  * The program that is attacked: a Coordinator, as an application would write it, in a process of its own. It sends back
  * the messages of each data stream, and connects "alice" with "bob" when both are there. Bundled and started by
- * victim-process.ts, which it tells how it is when asked.
+ * victim-process.ts, which asks it how it is.
  */
 import { setImmediate } from "node:timers/promises";
 
@@ -9,6 +9,8 @@ import { Coordinator } from "../../../src/index.ts";
 import type { Channel, CoordinatorStats, MessageReadable } from "../../../src/index.ts";
 import { createSelfSignedCertificate, listen } from "../../../src/transports/quic/index.ts";
 import type { ClientCertificates, QuicListenerStats } from "../../../src/transports/quic/index.ts";
+import { answering } from "./answering.ts";
+import type { Target } from "./target.ts";
 import { floodMessages, floodName, unreadName } from "./stream-names.ts";
 
 export interface Figures {
@@ -23,8 +25,7 @@ export interface VictimOptions {
   clientCertificates?: ClientCertificates;
 }
 
-export interface Question {
-  id: number;
+export interface VictimQuestion {
   /** Whether garbage is to be collected first. */
   collected: boolean;
 }
@@ -40,9 +41,8 @@ coordinator.serve(listener);
 
 const giveBack = await loadTrim();
 
-process.on("message", (question: Question) => void answerTo(question));
-process.on("disconnect", () => process.exit());
-process.send!({ port: listener.address.port, hash: Buffer.from(hash).toString("hex") });
+const target: Target = { port: listener.address.port, hash: Buffer.from(hash).toString("hex") };
+answering(target, howItIs);
 
 for await (const channel of coordinator.incomingChannels) {
   void serve(channel).catch(ignore);
@@ -66,7 +66,7 @@ async function answer(channel: Channel, readable: MessageReadable): Promise<void
   await writer.close();
 }
 
-async function answerTo({ id, collected }: Question): Promise<void> {
+async function howItIs({ collected }: VictimQuestion): Promise<Figures> {
   if (collected) {
     // What is found to be garbage in the first round may hold on to what is found in the second.
     globalThis.gc!();
@@ -74,10 +74,6 @@ async function answerTo({ id, collected }: Question): Promise<void> {
     globalThis.gc!();
     giveBack();
   }
-  process.send!({ id, answer: await figures() });
-}
-
-async function figures(): Promise<Figures> {
   const { rss, heapUsed, external } = process.memoryUsage();
   return {
     listener: await listener.getStats(),
