@@ -30,7 +30,10 @@ class HonestClients {
   readonly #transfers: Promise<void>[];
   #stopped = false;
 
-  static async start(target: Target, { certificate }: Pick<HonestClientOptions, "certificate">): Promise<HonestClients> {
+  static async start(
+    target: Target,
+    { certificate }: Pick<HonestClientOptions, "certificate">,
+  ): Promise<HonestClients> {
     const ids = ["alice", "bob", "carol"];
     const clients = await Promise.all(ids.map((id) => honestClient(target, { id, certificate })));
     const [alice, bob, carol] = clients as [Client, Client, Client];
