@@ -196,7 +196,8 @@ export class Member implements LinkHolder {
    * @throws ConecError `refused` and the Client's other reasons, `timeout`, `limit-exceeded`, `peer-lost`, `closed`
    */
   async offer(offer: ChannelOfferMessage, isWanted: () => boolean): Promise<SessionPath> {
-    for (let attempts = 1; ; attempts += 1) {
+    const untilMs = performance.now() + this.#limits.acceptTimeoutMs;
+    for (;;) {
       await this.#present();
       if (!isWanted()) throw new ConecError("closed", "The channel was closed", { source: "channel" });
       const session = this.#session;
@@ -205,12 +206,12 @@ export class Member implements LinkHolder {
         if (path !== undefined) return path;
       } catch (thrown) {
         const error = toConecError(thrown, "peer-lost", { source: "channel" });
-        if (attempts < mostOffers && (await this.#outlives(session, error))) continue;
         if (error.code === "timeout") this.#limited("acceptTimeoutMs");
         if (!isOfConnection(error)) throw error;
-        const message = `${quoted(this.peer.id)} is gone: ${quoted(error.message)}`;
-        throw new ConecError("peer-lost", message, { source: "channel", cause: error });
+        if (!(await this.#outlives(session)))
+          throw peerLost(`${quoted(this.peer.id)} is gone: ${quoted(error.message)}`, error);
       }
+      if (performance.now() > untilMs) throw peerLost(`${quoted(this.peer.id)} is away again and again`);
     }
   }
 
@@ -235,8 +236,9 @@ export class Member implements LinkHolder {
     } catch (thrown) {
       const error = toConecError(thrown, "peer-lost", { source: "channel" });
       // A Client that has the channel says so when it is back.
-      if ((await this.#outlives(session, error)) && path.session === this.#session)
-        return (await rejoined) ? path : undefined;
+      const mayHave = isOfConnection(error) && (await this.#outlives(session)) && path.session === this.#session;
+      const has = mayHave ? await this.#soon(rejoined) : undefined;
+      if (has !== undefined) return has ? path : undefined;
       path.giveUp(error);
       throw error;
     } finally {
@@ -326,9 +328,8 @@ export class Member implements LinkHolder {
     for (const path of this.#session.paths.values()) path.suspend();
   }
 
-  /** Whether what was asked over this session, and failed with this error, goes on: the Client is waited for, or back. */
-  async #outlives(session: Session, error: ConecError): Promise<boolean> {
-    if (!isOfConnection(error)) return false;
+  /** Whether the Client is still here, though the connection of this session is not: it is waited for, or back. */
+  async #outlives(session: Session): Promise<boolean> {
     await session.connection.closed.catch(ignore);
     return this.#mayResume && (session !== this.#session || this.#away !== undefined);
   }
@@ -385,11 +386,17 @@ export class Member implements LinkHolder {
 
   /** Resolves when the Client is there. @throws ConecError `peer-lost` */
   async #present(): Promise<void> {
-    if (this.#away === undefined) return;
-    const waited = new Promise<void>((resolve) => unrefTimeout(this.#limits.acceptTimeoutMs, resolve));
-    await Promise.race([this.#away.over, waited, this.gone]);
-    if (this.#away === undefined) return;
-    throw new ConecError("peer-lost", `${quoted(this.peer.id)} is away`, { source: "channel" });
+    if (this.#away !== undefined) await this.#soon(Promise.race([this.#away.over, this.gone]));
+    if (this.#away !== undefined) throw peerLost(`${quoted(this.peer.id)} is away`);
+  }
+
+  /** Resolves with undefined when it takes longer than an answer to an offer may. */
+  async #soon<T>(pending: Promise<T>): Promise<T | undefined> {
+    let stop = ignore;
+    const late = new Promise<undefined>((resolve) => {
+      stop = unrefTimeout(this.#limits.acceptTimeoutMs, () => resolve(undefined));
+    });
+    return await Promise.race([pending, late]).finally(stop);
   }
 
   #sendWelcome(control: ControlStream, resumed?: ControlMessageOf<"welcome">["resumed"]): void {
@@ -414,8 +421,9 @@ function isOfConnection({ source, code }: ConecError): boolean {
   return source === "connection" && code !== "timeout" && code !== "protocol-error";
 }
 
-/** How often a Client is asked to take a channel, if its connection is lost each time. */
-const mostOffers = 5;
+function peerLost(message: string, cause?: ConecError): ConecError {
+  return new ConecError("peer-lost", message, { source: "channel", cause });
+}
 
 /** What a Client is told that oversteps a limit. */
 const complaints: { [limit in Overstepped]: string } = {
