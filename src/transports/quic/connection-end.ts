@@ -2,6 +2,7 @@
 import { ConecError, reasonText } from "../../core/errors.ts";
 import type { CloseInfo } from "../../core/transport.ts";
 import type { Engine } from "./binding.ts";
+import type { SourceIds } from "./source-ids.ts";
 import { certificateRefusal } from "./certificate-refusal.ts";
 
 /** How a connection ended: by a close, or by an error. */
@@ -20,15 +21,26 @@ const noApplicationProtocol = 0x178;
 const connectionRefused = 0x02;
 const cryptoBufferExceeded = 0x0d;
 
+/**
+ * FRAME_ENCODING_ERROR. A client finds it in what a server sends when packets are lost while the server gives it new ids, and
+ * then newer ones: the engine repeats the old ones together with the newest Retire Prior To (see {@link SourceIds}, which makes
+ * that rare). Nobody has done anything wrong: to both ends it is a lost connection, which may be resumed.
+ */
+const frameEncodingError = 0x07;
+
 /** Why the engine has ended the connection by itself or on the other end's word. */
-export function endOf(engine: Engine): ConnectionEnd {
+export function endOf(engine: Pick<Engine, "peerError" | "localError" | "isTimedOut">, isServer: boolean): ConnectionEnd {
   const peer = engine.peerError();
+  const local = engine.localError();
+  const clientsError = isServer ? peer : local;
+  if (clientsError !== null && !clientsError.isApp && clientsError.errorCode === frameEncodingError) {
+    return { error: new ConecError("connection-lost", "Connection ids were confused (QUIC error 0x7)", { remote: true }) };
+  }
   if (peer !== null) {
     const reason = reasonText(Buffer.from(peer.reason).toString("utf8"));
     if (peer.isApp) return { info: { closeCode: closeCodeOf(peer.errorCode), reason } };
     return { error: transportError(peer.errorCode, reason) };
   }
-  const local = engine.localError();
   if (local !== null) {
     const message = `The other end broke the QUIC protocol (error ${hex(local.errorCode)})`;
     return { error: new ConecError("protocol-error", message, { remote: true }) };

@@ -94,6 +94,7 @@ export class Driver implements TurnTaker, StreamTableOwner {
   nowMs = performance.now();
   readonly streams: StreamTable;
   readonly #engine: Engine;
+  readonly #isServer: boolean;
   readonly #endpoint: UdpEndpoint;
   readonly #peer: Roaming | undefined;
   readonly #events: DriverEvents;
@@ -116,6 +117,7 @@ export class Driver implements TurnTaker, StreamTableOwner {
   constructor(options: DriverOptions) {
     const { engine, endpoint, peer, streamWindowBytes, limits } = options;
     const isServer = options.role === "server";
+    this.#isServer = isServer;
     this.#engine = engine;
     this.#endpoint = endpoint;
     this.#peer = peer;
@@ -415,7 +417,7 @@ export class Driver implements TurnTaker, StreamTableOwner {
     const code = this.#engine.localError()?.errorCode;
     // A TLS alert is how a handshake fails, and counted as that.
     if (code !== undefined && (code < firstTlsAlert || code > lastTlsAlert)) this.#events.onViolation?.("protocol");
-    this.#end(endOf(this.#engine));
+    this.#end(endOf(this.#engine, this.#isServer));
   }
 
   #end(end: ConnectionEnd): void {
