@@ -5,6 +5,13 @@ import { fileURLToPath } from "node:url";
 import type { Deeds, Order, Report } from "./process.ts";
 import type { News } from "./witness.ts";
 
+/** What glibc's allocator has got back, the system shall get back: else RSS is what was once needed, in pieces. */
+const givesBack = {
+  MALLOC_ARENA_MAX: "1",
+  MALLOC_TRIM_THRESHOLD_: "65536",
+  MALLOC_MMAP_THRESHOLD_: "65536",
+};
+
 /** A process of the soak, as seen by whoever started it. */
 export class Child {
   readonly name: string;
@@ -19,7 +26,8 @@ export class Child {
     this.name = name;
     this.#onNews = onNews;
     const path = fileURLToPath(new URL("process.mjs", import.meta.url));
-    this.#process = fork(path, { execArgv: ["--expose-gc", "--enable-source-maps"] });
+    const env = { ...process.env, ...givesBack };
+    this.#process = fork(path, { execArgv: ["--expose-gc", "--enable-source-maps"], env });
     this.#exited = once(this.#process, "exit").then(([code, signal]) => {
       if (!this.#isToEnd) this.#find(`ended with ${signal ?? code}`);
       for (const resolve of this.#waiting.values()) resolve(undefined);

@@ -29,12 +29,17 @@ const cryptoBufferExceeded = 0x0d;
 const frameEncodingError = 0x07;
 
 /** Why the engine has ended the connection by itself or on the other end's word. */
-export function endOf(engine: Pick<Engine, "peerError" | "localError" | "isTimedOut">, isServer: boolean): ConnectionEnd {
+export function endOf(
+  engine: Pick<Engine, "peerError" | "localError" | "isTimedOut">,
+  isServer: boolean,
+): ConnectionEnd {
   const peer = engine.peerError();
   const local = engine.localError();
   const clientsError = isServer ? peer : local;
   if (clientsError !== null && !clientsError.isApp && clientsError.errorCode === frameEncodingError) {
-    return { error: new ConecError("connection-lost", "Connection ids were confused (QUIC error 0x7)", { remote: true }) };
+    return {
+      error: new ConecError("connection-lost", "Connection ids were confused (QUIC error 0x7)", { remote: true }),
+    };
   }
   if (peer !== null) {
     const reason = reasonText(Buffer.from(peer.reason).toString("utf8"));
