@@ -50,7 +50,7 @@ const layers = [
   {
     name: "a portable transport",
     files: /^src\/transports\/(memory|webtransport|websocket(?!\/node))\//,
-    modules: /^src\/(streams\/|core\/(errors|transport|close-info|key-pair)\.ts$)/,
+    modules: /^src\/(streams\/|core\/(errors|transport|close-info|key-pair|options)\.ts$)/,
     packages: /^$/,
   },
   {
@@ -58,7 +58,7 @@ const layers = [
     files: /^src\/transports\/websocket\/node\//,
     // Certificates and admission are those of QUIC.
     modules:
-      /^src\/(streams\/|core\/(errors|transport|close-info)\.ts$|transports\/quic\/(pem|server-identity|server-certificate|token-bucket)\.ts$)/,
+      /^src\/(streams\/|core\/(errors|transport|close-info|options)\.ts$|transports\/quic\/(pem|server-identity|server-certificate|token-bucket)\.ts$)/,
     packages: /^ws$/,
     node: true,
   },
@@ -67,14 +67,14 @@ const layers = [
     files: /^src\/transports\/webtransport-server\//,
     // A session is the same thing at both ends, and so is a certificate.
     modules:
-      /^src\/(streams\/|core\/(errors|transport|close-info)\.ts$|transports\/(webtransport\/|quic\/server-certificate\.ts$))/,
+      /^src\/(streams\/|core\/(errors|transport|close-info|options)\.ts$|transports\/(webtransport\/|quic\/server-certificate\.ts$))/,
     packages: /^$/,
     node: true,
   },
   {
     name: "a transport",
     files: /^src\/transports\//,
-    modules: /^src\/(streams\/|core\/(errors|transport|close-info|key-pair)\.ts$)/,
+    modules: /^src\/(streams\/|core\/(errors|transport|close-info|key-pair|options)\.ts$)/,
     packages: /^(?!conec(\/|$))/,
     node: true,
   },

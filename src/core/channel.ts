@@ -2,6 +2,7 @@
 import type { ChannelEnd, ChannelEndStats } from "./channel-end.ts";
 import type { Peer } from "./control-messages.ts";
 import { ConecError } from "./errors.ts";
+import { checkOptions } from "./options.ts";
 import { checkMetadata, checkName } from "./metadata.ts";
 import { checkCloseInfo } from "./close-info.ts";
 import type { CloseOptions } from "./close-info.ts";
@@ -103,8 +104,9 @@ export class Channel extends EventTarget implements AsyncDisposable {
    * @throws ConecError `closed`, `detached`, `invalid-argument`, what broke the channel; the signal's reason
    */
   async createUnidirectionalStream(options: CreateStreamOptions = {}): Promise<MessageWritable> {
-    const info = { name: checkName(options.name ?? "", "A stream's name"), metadata: checkMetadata(options.metadata) };
-    return await this.#end.createStream(info, options.signal);
+    const { name, metadata, signal } = checkOptions(options, "createUnidirectionalStream");
+    const info = { name: checkName(name ?? "", "A stream's name"), metadata: checkMetadata(metadata) };
+    return await this.#end.createStream(info, signal);
   }
 
   /**
@@ -120,10 +122,11 @@ export class Channel extends EventTarget implements AsyncDisposable {
       throw new ConecError("invalid-argument", "Only a Channel can be sent", { source: "channel" });
     if (channel === this)
       throw new ConecError("invalid-argument", "A channel cannot be sent over itself", { source: "channel" });
-    const metadata = checkMetadata(options.metadata);
-    options.signal?.throwIfAborted();
+    const { metadata, signal } = checkOptions(options, "sendChannel");
+    const checked = checkMetadata(metadata);
+    signal?.throwIfAborted();
     this.#end.checkUsable();
-    await this.#host.pass(this, channel, metadata, options.signal);
+    await this.#host.pass(this, channel, checked, signal);
   }
 
   /**
@@ -133,7 +136,8 @@ export class Channel extends EventTarget implements AsyncDisposable {
    * @throws ConecError `detached`, `invalid-argument`; the signal's reason
    */
   async close(options: CloseOptions = {}): Promise<void> {
-    await this.#end.close(checkCloseInfo(options), options.signal);
+    const info = checkCloseInfo(options);
+    await this.#end.close(info, options.signal);
   }
 
   /** Figures of this channel. Works after it has ended, too. */

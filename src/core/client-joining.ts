@@ -6,6 +6,7 @@ import type { ControlMessageOf, IdentifyMessage } from "./control-messages.ts";
 import type { ControlStream } from "./control-stream.ts";
 import { dial } from "./dial.ts";
 import { ConecError, toConecError } from "./errors.ts";
+import { checkOptions } from "./options.ts";
 import { errorOfClose } from "./farewell.ts";
 import { join } from "./joining.ts";
 import { generateKeyPair, publicKeyOf } from "./key-pair.ts";
@@ -45,7 +46,8 @@ export interface JoinCoordinatorOptions {
 }
 
 /** @throws ConecError `invalid-argument` */
-export async function prepareApplicant(url: string | URL, options: ClientOptions): Promise<Applicant> {
+export async function prepareApplicant(url: string | URL, given: ClientOptions): Promise<Applicant> {
+  const options = checkOptions(given, "Client.connect");
   const limits = clientLimits(options.limits);
   const id = options.id === undefined ? undefined : checkId(options.id);
   const credentials = options.credentials === undefined ? undefined : checkCredentials(options.credentials);

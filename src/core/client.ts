@@ -63,8 +63,9 @@ export class Client extends EventTarget implements AsyncDisposable {
    * `timeout`; the signal's reason
    */
   static async connect(url: string | URL, options: ClientOptions): Promise<Client> {
-    const client = new Client(await prepareApplicant(url, options));
-    client.#begin(await client.#join(options.signal));
+    const applicant = await prepareApplicant(url, options);
+    const client = new Client(applicant);
+    client.#begin(await client.#join(applicant.options.signal));
     return client;
   }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ConecError, reasonText } from "./errors.ts";
+import { checkOptions } from "./options.ts";
 import type { CloseInfo } from "./transport.ts";
 
 /** What every `close` of a Client, Coordinator or Channel takes. */
@@ -13,7 +14,8 @@ export interface CloseOptions extends Partial<CloseInfo> {
  *
  * @throws ConecError `invalid-argument` for a code that is not an integer from 0 to 2^32 − 1, or a reason that is no string
  */
-export function checkCloseInfo({ closeCode = 0, reason = "" }: Partial<CloseInfo> = {}): CloseInfo {
+export function checkCloseInfo(options: Partial<CloseInfo> = {}): CloseInfo {
+  const { closeCode = 0, reason = "" } = checkOptions(options, "close");
   if (!Number.isInteger(closeCode) || closeCode < 0 || closeCode > 0xffff_ffff) {
     throw new ConecError(
       "invalid-argument",

@@ -16,6 +16,7 @@ import type {
   Introduction,
 } from "./coordinator-options.ts";
 import { ConecError, quoted, toConecError } from "./errors.ts";
+import { checkOptions } from "./options.ts";
 import { closeInfoOf, closeSoon } from "./farewell.ts";
 import { inTime } from "./in-time.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
@@ -68,7 +69,7 @@ export class Coordinator implements AsyncDisposable {
 
   /** Takes nobody in before {@link serve}. @throws ConecError `invalid-argument` */
   constructor(options: CoordinatorOptions = {}) {
-    this.#options = options;
+    this.#options = checkOptions(options, "a Coordinator");
     this.#limits = coordinatorLimits(options.limits);
     this.#joining = new JoiningLine(this.#limits.maxPending, this.#limits.pendingPerSource);
     this.#self = { id: checkId(options.id ?? "coordinator"), metadata: {} };
@@ -110,10 +111,14 @@ export class Coordinator implements AsyncDisposable {
    * Takes connections from a listener, until it or the Coordinator is closed. Several may be served at once. The
    * Coordinator closes it when it is closed itself.
    *
-   * @throws ConecError `closed`
+   * @throws ConecError `closed`; `invalid-argument` for what is no listener
    */
   serve(listener: Listener): void {
     this.#checkOpen();
+    if (!(listener?.incomingConnections instanceof Object && listener.closed instanceof Promise)) {
+      throw new ConecError("invalid-argument", "A listener is needed, such as `await listen(…)` of conec/quic gives");
+    }
+    if (this.#listeners.has(listener)) throw new ConecError("invalid-argument", "The listener is served already");
     this.#listeners.add(listener);
     listener.closed.catch(ignore).finally(() => this.#listeners.delete(listener));
     void this.#serve(listener);
@@ -127,8 +132,9 @@ export class Coordinator implements AsyncDisposable {
    */
   async introduce(first: string, second: string, options: IntroduceOptions = {}): Promise<Introduction> {
     this.#checkOpen();
-    const metadata = checkMetadata(options.metadata);
-    return await this.#switchboard.introduce(this.#member(first), this.#member(second), metadata, options.signal);
+    const { metadata, signal } = checkOptions(options, "introduce");
+    const checked = checkMetadata(metadata);
+    return await this.#switchboard.introduce(this.#member(first), this.#member(second), checked, signal);
   }
 
   /** Makes a channel and holds both its ends here: use them, or send them to Clients. @throws ConecError `closed` */

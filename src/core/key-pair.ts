@@ -48,8 +48,8 @@ export async function generateKeyPair({ extractable = false }: GenerateKeyPairOp
  * ```
  */
 export async function publicKeyOf({ publicKey, privateKey }: CryptoKeyPair): Promise<PublicKey> {
-  const kind = kindOf(publicKey);
-  if (kind === undefined || kindOf(privateKey) !== kind || !privateKey.usages.includes("sign"))
+  const kind = publicKey && kindOf(publicKey);
+  if (kind === undefined || !privateKey || kindOf(privateKey) !== kind || !privateKey.usages.includes("sign"))
     throw new ConecError("invalid-argument", "A key pair must be of Ed25519 or ECDSA P-256 keys that can sign");
   const raw = await subtleCrypto().exportKey("raw", publicKey);
   return `${kind}:${toBase64Url(new Uint8Array(raw))}`;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "../../core/errors.ts";
+import { checkOptions } from "../../core/options.ts";
 import type { Address, CloseInfo, Connection, Listener, ListenerStats } from "../../core/transport.ts";
 import { createConnectionPair } from "./connection.ts";
 import type { MemoryConnection } from "./connection.ts";
@@ -29,7 +30,8 @@ export interface MemoryListener extends Listener {
  * const client = await Client.connect(`https://localhost:${listener.address.port}`, { transport: memory() });
  * ```
  */
-export async function listen({ host = "localhost", port = 0 }: MemoryListenOptions = {}): Promise<MemoryListener> {
+export async function listen(options: MemoryListenOptions = {}): Promise<MemoryListener> {
+  const { host = "localhost", port = 0 } = checkOptions(options, "listen");
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new ConecError("invalid-argument", `port must be an integer from 0 to 65535, not ${String(port)}`);
   }

@@ -3,6 +3,7 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 
 import { ConecError } from "../../core/errors.ts";
+import { checkOptions } from "../../core/options.ts";
 import type { Connection, ConnectOptions, Transport } from "../../core/transport.ts";
 import { assertRange, loadBinding } from "./binding.ts";
 import type { Binding, EngineConfig } from "./binding.ts";
@@ -70,7 +71,7 @@ const defaultPort = 443;
  * ```
  */
 export function quic(options: QuicOptions = {}): QuicTransport {
-  return dialler(conecProtocol, options);
+  return dialler(conecProtocol, checkOptions(options, "quic"));
 }
 
 /** Dials servers that speak a protocol over QUIC, named as in ALPN. */

@@ -2,7 +2,6 @@
 import { ConecError, reasonText } from "../../core/errors.ts";
 import type { CloseInfo } from "../../core/transport.ts";
 import type { Engine } from "./binding.ts";
-import type { SourceIds } from "./source-ids.ts";
 import { certificateRefusal } from "./certificate-refusal.ts";
 
 /** How a connection ended: by a close, or by an error. */
@@ -23,7 +22,7 @@ const cryptoBufferExceeded = 0x0d;
 
 /**
  * FRAME_ENCODING_ERROR. A client finds it in what a server sends when packets are lost while the server gives it new ids, and
- * then newer ones: the engine repeats the old ones together with the newest Retire Prior To (see {@link SourceIds}, which makes
+ * then newer ones: the engine repeats the old ones together with the newest Retire Prior To (source-ids.ts makes
  * that rare). Nobody has done anything wrong: to both ends it is a lost connection, which may be resumed.
  */
 const frameEncodingError = 0x07;

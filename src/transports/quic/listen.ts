@@ -5,6 +5,7 @@ import { isIP } from "node:net";
 
 import { checkCloseInfo } from "../../core/close-info.ts";
 import { ConecError } from "../../core/errors.ts";
+import { checkOptions } from "../../core/options.ts";
 import type { Address, CloseInfo, Connection, Listener, ServerCertificate } from "../../core/transport.ts";
 import { Acceptor } from "./acceptor.ts";
 import type { ServerProfile } from "./acceptor.ts";
@@ -89,7 +90,8 @@ export interface QuicListener extends Listener {
  * for await (const connection of listener.incomingConnections) serve(connection);
  * ```
  */
-export async function listen(options: QuicListenOptions): Promise<QuicListener> {
+export async function listen(given: QuicListenOptions): Promise<QuicListener> {
+  const options = checkOptions(given, "listen");
   const { signal, maxDatagramBytes, statelessResetKey, udp } = options;
   signal?.throwIfAborted();
   const identity = parseIdentity(options.cert, options.key);

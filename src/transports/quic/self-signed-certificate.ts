@@ -4,6 +4,7 @@ import type { KeyObject } from "node:crypto";
 import { isIP } from "node:net";
 
 import { ConecError } from "../../core/errors.ts";
+import { checkOptions } from "../../core/options.ts";
 import { addressBytes } from "./address-bytes.ts";
 import * as der from "./der.ts";
 
@@ -36,10 +37,8 @@ export interface SelfSignedCertificate {
  * const transport = quic({ serverCertificateHashes: [{ algorithm: "sha-256", value: hash }] });
  * ```
  */
-export function createSelfSignedCertificate({
-  hosts = ["localhost", "127.0.0.1", "::1"],
-  days = 14,
-}: SelfSignedCertificateOptions = {}): SelfSignedCertificate {
+export function createSelfSignedCertificate(options: SelfSignedCertificateOptions = {}): SelfSignedCertificate {
+  const { hosts = ["localhost", "127.0.0.1", "::1"], days = 14 } = checkOptions(options, "createSelfSignedCertificate");
   if (!(days > 0 && days <= 36_500)) {
     throw new ConecError("invalid-argument", `Cannot make a certificate that is valid for ${days} days`);
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ConecError, reasonText } from "../../core/errors.ts";
+import { checkOptions } from "../../core/options.ts";
 import type { Connection, ConnectOptions, Transport } from "../../core/transport.ts";
 import { BrowserSocket } from "./browser-socket.ts";
 import { checkedTimes, parseTarget } from "./connect-options.ts";
@@ -33,6 +34,7 @@ export interface BrowserWebSocketOptions extends CommonConnectOptions {
  * ```
  */
 export function websocket(options: BrowserWebSocketOptions = {}): Transport {
+  checkOptions(options, "websocket");
   for (const name of ["ca", "serverCertificateHashes", "serverName", "localAddress"]) {
     if ((options as Record<string, unknown>)[name] === undefined) continue;
     throw new ConecError("unsupported", `Browsers do not let a page say \`${name}\` for a WebSocket`);

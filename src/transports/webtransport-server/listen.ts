@@ -4,6 +4,7 @@ import { setImmediate } from "node:timers/promises";
 
 import { checkCloseInfo } from "../../core/close-info.ts";
 import { ConecError, reasonText } from "../../core/errors.ts";
+import { checkOptions } from "../../core/options.ts";
 import type {
   Address,
   CloseInfo,
@@ -67,8 +68,9 @@ export interface WebTransportListenOptions {
  */
 export async function listen(
   server: WebTransportServerLike,
-  { path, allowedOrigins, signal }: WebTransportListenOptions = {},
+  options: WebTransportListenOptions = {},
 ): Promise<Listener> {
+  const { path, allowedOrigins, signal } = checkOptions(options, "listen");
   signal?.throwIfAborted();
   const rules = { path, allowedOrigins: allowedOrigins && new Set(allowedOrigins.map(checkedOrigin)) };
   if (path !== undefined && !path.startsWith("/")) {

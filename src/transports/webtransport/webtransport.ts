@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ConecError, reasonText } from "../../core/errors.ts";
+import { checkOptions } from "../../core/options.ts";
 import type { Connection, ConnectOptions, Transport } from "../../core/transport.ts";
 import { closeWithPage } from "./close-with-page.ts";
 import { WebTransportConnection } from "./connection.ts";
@@ -47,7 +48,7 @@ export interface WebTransportOptions {
  * ```
  */
 export function webtransport(options: WebTransportOptions = {}): Transport {
-  const { connectTimeoutMs = 10_000 } = options;
+  const { connectTimeoutMs = 10_000 } = checkOptions(options, "webtransport");
   const serverCertificateHashes = options.serverCertificateHashes?.map(({ algorithm, value }) => ({
     algorithm,
     value: bytesOf(value),

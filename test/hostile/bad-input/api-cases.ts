@@ -1,6 +1,11 @@
 import { Client, Coordinator, generateKeyPair } from "../../../src/index.ts";
 import type { Channel, ClientOptions, ConecErrorCode, CoordinatorOptions } from "../../../src/index.ts";
 import { coordinatorLimits, clientLimits } from "../../../src/core/limits.ts";
+import * as memoryTransport from "../../../src/transports/memory/index.ts";
+import * as quicTransport from "../../../src/transports/quic/index.ts";
+import * as webSocketTransport from "../../../src/transports/websocket/node/index.ts";
+import { websocket as browserWebSocket } from "../../../src/transports/websocket/websocket.ts";
+import { webtransport } from "../../../src/transports/webtransport/index.ts";
 import { next } from "../../support/hub.ts";
 import { message } from "../../support/messages.ts";
 import type { Scene } from "./scene.ts";
@@ -208,7 +213,50 @@ const messages: ApiMisuse[] = [
   ],
 ];
 
+/** What takes options, with what are none. */
+const optionTakers: Record<string, (program: Program, options: never) => unknown> = {
+  createUnidirectionalStream: ({ channel }, options) => channel.createUnidirectionalStream(options),
+  sendChannel: ({ channel, client }, options) => client.coordinator.sendChannel(channel, options),
+  introduce: ({ scene }, options) => scene.hub.coordinator.introduce("user", "carol", options),
+  "channel.close": ({ channel }, options) => channel.close(options),
+  "client.close": ({ client }, options) => client.close(options),
+  "coordinator.close": (_, options) => new Coordinator().close(options),
+  "Client.connect": ({ scene }, options) => Client.connect(scene.hub.url, options),
+  "new Coordinator": (_, options) => new Coordinator(options),
+  quic: (_, options) => quicTransport.quic(options),
+  websocket: (_, options) => webSocketTransport.websocket(options),
+  "websocket in browsers": (_, options) => browserWebSocket(options),
+  webtransport: (_, options) => webtransport(options),
+  "listen of conec/quic": (_, options) => quicTransport.listen(options),
+  "listen of conec/websocket": (_, options) => webSocketTransport.listen(options),
+  "listen of conec/memory": (_, options) => memoryTransport.listen(options),
+  createSelfSignedCertificate: (_, options) => quicTransport.createSelfSignedCertificate(options),
+};
+
+const notOptions: [name: string, value: unknown][] = [
+  ["null", null],
+  ["a number", 5],
+  ["a text", "options"],
+];
+
 const calls: ApiMisuse[] = [
+  ...Object.entries(optionTakers).flatMap(([call, does]) =>
+    notOptions.map(([name, value]): ApiMisuse => [
+      `${call} with ${name} for options`,
+      (program) => does(program, value as never),
+      "invalid-argument",
+    ]),
+  ),
+  [
+    "Client.connect without options",
+    ({ scene }) => Client.connect(scene.hub.url, undefined as never),
+    "invalid-argument",
+  ],
+  ["listen without options", () => quicTransport.listen(undefined as never), "invalid-argument"],
+  ["serve of nothing", ({ scene }) => scene.hub.coordinator.serve(undefined as never), "invalid-argument"],
+  ["serve of no listener", ({ scene }) => scene.hub.coordinator.serve({} as never), "invalid-argument"],
+  ["serve of a listener that is served", servedTwice, "invalid-argument"],
+  ["joining with no key pair", ({ scene }) => joinWith(scene, { keyPair: {} as never }), "invalid-argument"],
   ...notNames.map(([name, value]): ApiMisuse => [
     `a stream with the name ${name}`,
     ({ channel }) => channel.createUnidirectionalStream({ name: value as string }),
@@ -375,6 +423,17 @@ const calls: ApiMisuse[] = [
   ],
   ["a listener of peerchange throws", listenerThrows, "nothing"],
 ];
+
+async function servedTwice(): Promise<void> {
+  const coordinator = new Coordinator();
+  const listener = await memoryTransport.listen();
+  coordinator.serve(listener);
+  try {
+    coordinator.serve(listener);
+  } finally {
+    await coordinator.close();
+  }
+}
 
 /** Every limit by itself. The first that lets the value pass is what comes out. */
 function allLimits(value: unknown): void {

@@ -8,8 +8,8 @@ export interface Question<T> {
 export type Answer<T> = { id: number; answer: T } | { id: number; error: string };
 
 /** Says `ready`, then answers whatever it is asked, each when the answer is there. Ends with whoever started it. */
-export function answering<T>(ready: unknown, answer: (question: T) => Promise<unknown>): void {
-  process.on("message", ({ id, question }: Question<T>) => {
+export function answering(ready: unknown, answer: (question: never) => Promise<unknown>): void {
+  process.on("message", ({ id, question }: Question<never>) => {
     answer(question).then(
       (answer) => process.send!({ id, answer }),
       (error: unknown) => process.send!({ id, error: String(error) }),

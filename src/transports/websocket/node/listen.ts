@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ConecError } from "../../../core/errors.ts";
+import { checkOptions } from "../../../core/options.ts";
 import { checkedInteger, maxTimerMs } from "../connect-options.ts";
 import { defaultConnectionLimits } from "../connection-limits.ts";
 import { defaultHandshakeLimits } from "./handshakes.ts";
@@ -21,7 +22,8 @@ import { UpgradeListener } from "./upgrade-listener.ts";
  * coordinator.serve(await websocket.listen({ port: 4433, cert, key }));
  * ```
  */
-export async function listen(options: WebSocketListenOptions): Promise<WebSocketListener> {
+export async function listen(given: WebSocketListenOptions): Promise<WebSocketListener> {
+  const options = checkOptions(given, "listen");
   const { signal, server } = options;
   signal?.throwIfAborted();
   const idleTimeoutMs = checkedInteger("idleTimeoutMs", options.idleTimeoutMs ?? 15_000, 1, maxTimerMs);

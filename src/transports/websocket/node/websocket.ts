@@ -3,6 +3,7 @@ import type { TLSSocket } from "node:tls";
 import { WebSocket } from "ws";
 
 import { ConecError } from "../../../core/errors.ts";
+import { checkOptions } from "../../../core/options.ts";
 import type { Connection, ConnectOptions, Transport } from "../../../core/transport.ts";
 import { serverCertificate } from "../../quic/server-certificate.ts";
 import { checkedTimes, parseTarget } from "../connect-options.ts";
@@ -32,7 +33,7 @@ export interface WebSocketOptions extends CommonConnectOptions, TlsOptions {}
  * ```
  */
 export function websocket(options: WebSocketOptions = {}): Transport {
-  const { connectTimeoutMs, ...times } = checkedTimes(options);
+  const { connectTimeoutMs, ...times } = checkedTimes(checkOptions(options, "websocket"));
   const dialler = new TlsDialler(options);
 
   async function connect(url: string | URL, { signal }: ConnectOptions = {}): Promise<Connection> {
