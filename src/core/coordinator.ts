@@ -115,7 +115,7 @@ export class Coordinator implements AsyncDisposable {
    */
   serve(listener: Listener): void {
     this.#checkOpen();
-    if (!(listener?.incomingConnections instanceof Object && listener.closed instanceof Promise)) {
+    if (typeof listener?.incomingConnections !== "object" || typeof listener.closed?.then !== "function") {
       throw new ConecError("invalid-argument", "A listener is needed, such as `await listen(…)` of conec/quic gives");
     }
     if (this.#listeners.has(listener)) throw new ConecError("invalid-argument", "The listener is served already");
