@@ -17,7 +17,7 @@ export type HonestQuestion =
   | { do: "after"; count: number }
   | { do: "count" | "finish" | "giveUp" };
 
-const messageBytes = 32_768;
+const messageBytes = 8192;
 
 /**
  * Three Clients that transfer all the time: "carol" to the Coordinator and back, "alice" to "bob" through it. Every message
