@@ -74,7 +74,7 @@ const layers = [
   {
     name: "a transport",
     files: /^src\/transports\//,
-    modules: /^src\/(streams\/|core\/(errors|transport|close-info|key-pair|options)\.ts$)/,
+    modules: /^src\/(streams\/|core\/(errors|transport|close-info|key-pair|options|source-of)\.ts$)/,
     packages: /^(?!conec(\/|$))/,
     node: true,
   },

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomBytes } from "node:crypto";
 
+import { sourceOf } from "../../core/source-of.ts";
 import type { CloseInfo, Connection, ServerCertificate } from "../../core/transport.ts";
-import { addressBytes, unmapped } from "./address-bytes.ts";
 import { Admission } from "./admission.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import { createApplicationProtocol } from "./application-protocol.ts";
@@ -244,10 +244,4 @@ export class Acceptor {
  */
 function hasAcceptableSourceId(header: LongHeader): boolean {
   return header.sourceId.length === 0;
-}
-
-/** The network that one owner of addresses typically has: IPv4 /24, IPv6 /64. */
-function sourceOf(address: string): string {
-  const bytes = addressBytes(unmapped(address));
-  return Buffer.from(bytes.subarray(0, bytes.length === 4 ? 3 : 8)).toString("latin1");
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TokenBucket } from "./token-bucket.ts";
+import type { TokenBucketOptions } from "./token-bucket.ts";
 
 /** What a listener spends on connections that have not proven anything yet. */
 export interface AdmissionLimits {
@@ -41,6 +42,13 @@ export const defaultAdmissionLimits: AdmissionLimits = {
 
 const maxSources = 4096;
 
+/**
+ * Answers that ask for a proof of the address, to one source and in all, for each new handshake that there may be: each costs
+ * about 15 µs, and whoever floods is not worth more than 15 % of a core.
+ */
+const retriesPerSource = { perSecond: 5, burst: 2 };
+const retriesInAll = { perSecond: 50, burst: 10 };
+
 /** What sources that are in no hurry have beyond what is for all, as a share of that. */
 const reserveShare = 0.25;
 
@@ -57,6 +65,9 @@ export class Admission<Attempt> {
    * packets with a forged source would use up what is for its owner.
    */
   readonly #sources = { proven: new Map<string, TokenBucket>(), unproven: new Map<string, TokenBucket>() };
+  readonly #retries: TokenBucket;
+  /** By source, as {@link #sources}. */
+  readonly #sourceRetries = new Map<string, TokenBucket>();
   /** By source, oldest first; with the bytes that each has sent. */
   readonly #attempts = new Map<string, Map<Attempt, number>>();
   #halfOpen = 0;
@@ -67,6 +78,7 @@ export class Admission<Attempt> {
     const { handshakesPerSecond: perSecond, handshakeBurst: burst } = limits;
     this.#all = new TokenBucket({ perSecond, burst, nowMs });
     this.#reserve = new TokenBucket({ perSecond: reserveShare * perSecond, burst: reserveShare * burst, nowMs });
+    this.#retries = new TokenBucket(this.#retryRate(retriesInAll, nowMs));
   }
 
   get halfOpen(): number {
@@ -76,9 +88,11 @@ export class Admission<Attempt> {
   /** `proven`: the packet carries a valid Retry token. */
   decide(source: string, proven: boolean, nowMs: number): "accept" | "retry" | "drop" {
     const { retryAboveHalfOpen, maxHalfOpen } = this.#limits;
-    if (!proven && this.#halfOpen >= retryAboveHalfOpen) return "retry";
-    const isInHurry = !this.#bucketOf(source, proven, nowMs).take(nowMs);
-    if (!proven && isInHurry) return "retry";
+    if (!proven && this.#halfOpen >= retryAboveHalfOpen) return this.#retry(source, nowMs);
+    const { handshakesPerSecondPerSource: perSecond, handshakeBurstPerSource: burst } = this.#limits;
+    const sources = proven ? this.#sources.proven : this.#sources.unproven;
+    const isInHurry = !bucketOf(source, sources, { perSecond, burst, nowMs }).take(nowMs);
+    if (!proven && isInHurry) return this.#retry(source, nowMs);
     if (maxHalfOpen === 0) return "drop";
     if (this.#all.take(nowMs)) return "accept";
     return !isInHurry && this.#reserve.take(nowMs) ? "accept" : "drop";
@@ -143,13 +157,22 @@ export class Admission<Attempt> {
     return attempt;
   }
 
-  #bucketOf(source: string, proven: boolean, nowMs: number): TokenBucket {
-    const { handshakesPerSecondPerSource: perSecond, handshakeBurstPerSource: burst } = this.#limits;
-    const sources = proven ? this.#sources.proven : this.#sources.unproven;
-    const bucket = sources.get(source) ?? new TokenBucket({ perSecond, burst, nowMs });
-    sources.delete(source);
-    sources.set(source, bucket);
-    if (sources.size > maxSources) sources.delete(sources.keys().next().value as string);
-    return bucket;
+  #retry(source: string, nowMs: number): "retry" | "drop" {
+    const isMuch = !bucketOf(source, this.#sourceRetries, this.#retryRate(retriesPerSource, nowMs)).take(nowMs);
+    return !isMuch && this.#retries.take(nowMs) ? "retry" : "drop";
   }
+
+  #retryRate(share: typeof retriesInAll, nowMs: number): TokenBucketOptions {
+    const { handshakesPerSecond, handshakeBurst } = this.#limits;
+    return { perSecond: share.perSecond * handshakesPerSecond, burst: share.burst * handshakeBurst, nowMs };
+  }
+}
+
+/** That of a source, which was seen last then. */
+function bucketOf(source: string, buckets: Map<string, TokenBucket>, options: TokenBucketOptions): TokenBucket {
+  const bucket = buckets.get(source) ?? new TokenBucket(options);
+  buckets.delete(source);
+  buckets.set(source, bucket);
+  if (buckets.size > maxSources) buckets.delete(buckets.keys().next().value as string);
+  return bucket;
 }

@@ -7,7 +7,7 @@ import { minDatagramBytes } from "./config.ts";
 import type { QuicListenerCounters } from "./listener-stats.ts";
 import type { LongHeader } from "./long-header.ts";
 import { createRetryToken, openRetryToken } from "./retry-token.ts";
-import { createStatelessReset, statelessResetToken } from "./stateless-reset.ts";
+import { createStatelessReset, leastResetBytes, statelessResetToken } from "./stateless-reset.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import type { UdpEndpoint, UdpSource } from "./udp/udp-endpoint.ts";
 
@@ -59,10 +59,9 @@ export class StatelessAnswers {
 
   /** Answers a packet of a connection that is not known here: that of a server that was restarted, most likely. */
   resetConnection(datagram: Buffer, from: UdpSource): void {
-    if (datagram.length <= serverIdBytes) return;
+    if (datagram.length < leastResetBytes + 1 || !this.#mayAnswer()) return;
     const id = datagram.subarray(1, 1 + serverIdBytes);
     const reset = createStatelessReset(statelessResetToken(this.#options.statelessResetKey, id), datagram.length);
-    if (reset === undefined || !this.#mayAnswer()) return;
     this.#options.counters.statelessResets += 1;
     this.#options.endpoint.sendCopy(reset, { host: from.address, port: from.port });
   }
