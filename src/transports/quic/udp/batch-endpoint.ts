@@ -81,7 +81,8 @@ export class BatchEndpoint implements UdpEndpoint {
 
   transmit(length: number, to?: UdpAddress): boolean {
     if (this.#closed || this.#batch === undefined || this.#dropping) return !this.#blocked;
-    const isFull = this.#batch.add(length, to, this.#socket);
+    // Also when there is no room for any packet more: who asks for it then may be told too late that the socket is full.
+    const isFull = this.#batch.add(length, to, this.#socket) || !this.#batch.hasRoom(engineMaxDatagramBytes);
     return isFull ? this.#send() : !this.#blocked;
   }
 
