@@ -190,8 +190,15 @@ function property(reason: object, name: string): unknown {
   }
 }
 
+/** Not by `encodeInto`: that of Node 26.10 may leave out a last character that fits. */
 function truncateUtf8(text: string, maxBytes: number): string {
-  const bytes = new Uint8Array(maxBytes);
-  const { written } = new TextEncoder().encodeInto(text.slice(0, maxBytes), bytes);
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(0, written));
+  // Each of these units takes a byte or more, so the last one, which may be half a character, is behind the cut.
+  const bytes = new TextEncoder().encode(text.slice(0, maxBytes + 1));
+  let end = Math.min(bytes.length, maxBytes);
+  while (end < bytes.length && isInsideCharacter(bytes[end]!)) end -= 1;
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(0, end));
+}
+
+function isInsideCharacter(byte: number): boolean {
+  return (byte & 0xc0) === 0x80;
 }

@@ -45,6 +45,11 @@ describe("reasonText", () => {
     }
   });
 
+  test("ends with a last character that just fits", () => {
+    const text = `${"x".repeat(maxReasonBytes - 4)}\u0400\u0780`;
+    expect(reasonText(`${text}yyyyyyyy`)).toBe(text);
+  });
+
   test("is the longest start of the text that fits, for any text", () => {
     const long = fc.string({ unit: "binary", minLength: 200, maxLength: 700 }).map((text) => text.repeat(2));
     fc.assert(
