@@ -7,11 +7,13 @@
  * A short run of the same, without the speed, is in `npm test`.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+
+import { readJsonLines } from "./json-lines.js";
 
 /** @import { SpeedReport } from "../test/hostile/speed-report.ts" */
 
@@ -26,12 +28,7 @@ const args = [vitest, "run", "--no-file-parallelism", "test/hostile/quic", "test
 const env = { ...process.env, CONEC_ATTACKS_RESULTS: results };
 const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit", env });
 /** @type {SpeedReport[]} */
-const reports = existsSync(results)
-  ? readFileSync(results, "utf8")
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line))
-  : [];
+const reports = readJsonLines(results);
 rmSync(folder, { recursive: true, force: true });
 console.log(`\n| where | attack | speed kept |\n| --- | --- | --- |`);
 for (const { where, what, share } of reports) console.log(`| ${where} | ${what} | ${Math.round(100 * share)} % |`);

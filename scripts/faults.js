@@ -9,11 +9,13 @@
  * A short run of the same is in `npm test`, with the seed in CONEC_FAULTS_SEED.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+
+import { readJsonLines } from "./json-lines.js";
 
 /** @import { RunReport } from "../test/faults/fault-tests.ts" */
 
@@ -45,12 +47,7 @@ const env = {
 };
 const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit", env });
 /** @type {RunReport[]} */
-const reports = existsSync(results)
-  ? readFileSync(results, "utf8")
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line))
-  : [];
+const reports = readJsonLines(results);
 rmSync(folder, { recursive: true, force: true });
 console.log(`\n${table(reports)}\n\nNode ${process.version}, ${runs} run(s) of each, seeds from ${seed}`);
 process.exitCode = status ?? 1;

@@ -119,6 +119,7 @@ export class SessionPath implements ChannelPath {
 
   /** Goes on over this control stream, behind the messages that were acknowledged. */
   resume(control: ControlStream): void {
+    if (this.#state === "over") return dismiss(control);
     this.#control = control;
     for (const bytes of this.#log!.unacknowledged) void control.sendBytes(bytes);
     if (this.#state === "ended") control.end();
@@ -188,6 +189,13 @@ export class SessionPath implements ChannelPath {
   #remove(): void {
     this.session.removePath(this);
   }
+}
+
+/** The other end goes on with a channel that was given up while it was asked whether it has it. */
+function dismiss(control: ControlStream): void {
+  void control.send({ type: "close", closeCode: 0, reason: "The channel was given up", code: "connection-lost" });
+  control.end();
+  control.stopReading();
 }
 
 /** Streams that may come between the offer of a channel and its acceptance. */
