@@ -58,7 +58,7 @@ const layers = [
     files: /^src\/transports\/websocket\/node\//,
     // Certificates and admission are those of QUIC.
     modules:
-      /^src\/(streams\/|core\/(errors|transport|close-info|options)\.ts$|transports\/quic\/(pem|server-identity|server-certificate|token-bucket)\.ts$)/,
+      /^src\/(streams\/|core\/(errors|transport|close-info|options|token-bucket)\.ts$|transports\/quic\/(pem|server-identity|server-certificate)\.ts$)/,
     packages: /^ws$/,
     node: true,
   },
@@ -74,7 +74,7 @@ const layers = [
   {
     name: "a transport",
     files: /^src\/transports\//,
-    modules: /^src\/(streams\/|core\/(errors|transport|close-info|key-pair|options|source-of)\.ts$)/,
+    modules: /^src\/(streams\/|core\/(errors|transport|close-info|key-pair|options|source-of|token-bucket)\.ts$)/,
     packages: /^(?!conec(\/|$))/,
     node: true,
   },

@@ -37,8 +37,9 @@ export class Conduct {
 
   constructor(limits: ConductLimits, nowMs: number) {
     this.#limits = limits;
-    this.#requests = new TokenBucket(limits.requestsPerSecond, limits.requestBurst, nowMs);
-    this.#messages = new TokenBucket(limits.controlMessagesPerSecond, limits.controlMessageBurst, nowMs);
+    const { requestsPerSecond, requestBurst, controlMessagesPerSecond, controlMessageBurst } = limits;
+    this.#requests = new TokenBucket({ perSecond: requestsPerSecond, burst: requestBurst, nowMs });
+    this.#messages = new TokenBucket({ perSecond: controlMessagesPerSecond, burst: controlMessageBurst, nowMs });
     this.#aborts = new RapidAborts(limits.abortedStreamsPerSecond);
     this.#churn = new ChannelChurn(limits.churnedChannels);
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Longer than most: joining, the channels and the coming back of one Client are one state. */
+/** Longer than most: joining, what it does and the coming back of one Client are one state. */
 import { toBase64Url } from "./base64url.ts";
 import type { Channel } from "./channel.ts";
 import type { EndedChannel } from "./channel-churn.ts";
@@ -11,13 +11,15 @@ import type { ControlMessage, ControlMessageOf, Peer } from "./control-messages.
 import type { ControlStream } from "./control-stream.ts";
 import type { CoordinatorEvent } from "./coordinator-events.ts";
 import type { AuthenticateRequest, ClientDetails } from "./coordinator-options.ts";
-import { ConecError, quoted, reasonText, toConecError } from "./errors.ts";
+import { ConecError, reasonText, toConecError } from "./errors.ts";
 import type { CoordinatorLimits } from "./limits.ts";
 import type { MemoryAccount, MemoryBudget } from "./memory-budget.ts";
 import { closeInfoOf, closeSoon } from "./farewell.ts";
 import { inTime } from "./in-time.ts";
 import { hearOut } from "./joining.ts";
 import type { LinkHolder } from "./link-side.ts";
+import { Offers } from "./offers.ts";
+import type { ChannelOffer, OfferedTo } from "./offers.ts";
 import { Session } from "./session.ts";
 import type { SessionPath } from "./session-path.ts";
 import type { CloseInfo, Connection } from "./transport.ts";
@@ -40,7 +42,7 @@ export interface AdmitOptions {
  * A Client as its Coordinator sees it: its connection, the channel shared with it, the channels offered to it. When the
  * connection is lost, it is away for a while: its channels wait for it to resume them.
  */
-export class Member implements LinkHolder {
+export class Member implements LinkHolder, OfferedTo {
   /** Resolves when the Client is gone, for whatever reason. */
   readonly gone: Promise<void>;
   /** By what the Client may go on after a lost connection; undefined if it may not. */
@@ -48,21 +50,19 @@ export class Member implements LinkHolder {
   /** The channel shared with the Client, once it was welcomed. */
   channel: Channel | undefined;
   peer!: Peer;
-  readonly #limits: CoordinatorLimits;
-  readonly #limited: (limit: string) => void;
+  readonly limits: CoordinatorLimits;
+  /** A limit was reached, of this name. */
+  readonly limited: (limit: string) => void;
   readonly #tell: (event: CoordinatorEvent) => void;
   #session: Session;
   readonly #control: ControlStream;
   readonly #conduct: Conduct;
   readonly #account: MemoryAccount;
+  readonly #offers = new Offers(this);
   #coordinator: Peer | undefined;
   #end: ChannelEnd | undefined;
   /** It has gone too far: nothing that it says counts any more. */
   #isCutOff = false;
-  /** The id of the next channel offered to this Client; 0 is the one shared with it. */
-  #nextChannel = 1;
-  /** Channels that it was offered and has not answered: told whether it has them when it is back. */
-  readonly #offered = new Map<SessionPath, (isThere: boolean) => void>();
   /** While the Client is away: until it is back, or not waited for any more. */
   #away: { readonly over: Promise<void>; readonly end: () => void } | undefined;
   #settleGone!: () => void;
@@ -89,7 +89,7 @@ export class Member implements LinkHolder {
       headerTimeoutMs: limits.pairTimeoutMs,
       maxHeaders: limits.streamsPerChannel * 4,
       mayCarryData: () => member !== undefined && member.#end !== undefined,
-      mayBeLate: (channel) => member !== undefined && channel < member.#nextChannel,
+      mayBeLate: (channel) => member !== undefined && member.#offers.hasOffered(channel),
       heard: (channel, message) => member === undefined || member.#hears(channel, message),
       limited,
       onHeld: (bytes) => member?.held(bytes),
@@ -127,16 +127,21 @@ export class Member implements LinkHolder {
     this.token = limits.resumeWindowMs === 0 ? undefined : toBase64Url(crypto.getRandomValues(new Uint8Array(16)));
     this.#session = session;
     this.#control = control;
-    this.#limits = limits;
-    this.#limited = limited;
+    this.limits = limits;
+    this.limited = limited;
     this.#tell = tell;
     this.#conduct = new Conduct(limits, performance.now());
     this.#account = memory.open(() => this.#cutOff("memoryPerClient", "Too much is kept for the Client"));
     void this.gone.then(() => {
       this.#account.close();
-      for (const settle of this.#offered.values()) settle(false);
+      this.#offers.end();
     });
     this.#watch(session);
+  }
+
+  /** What goes over {@link connection}. */
+  get session(): Session {
+    return this.#session;
   }
 
   /** The connection to the Client, or the last one. */
@@ -147,6 +152,16 @@ export class Member implements LinkHolder {
   /** Whether its connection was lost, and it is waited for. */
   get isAway(): boolean {
     return this.#away !== undefined;
+  }
+
+  /** While it is away: resolves when it is back, or given up. */
+  get away(): Promise<void> | undefined {
+    return this.#away?.over;
+  }
+
+  /** Whether its channels may outlive its connection. */
+  get isResumable(): boolean {
+    return this.token !== undefined;
   }
 
   async details(): Promise<ClientDetails> {
@@ -163,11 +178,11 @@ export class Member implements LinkHolder {
   ): ChannelEnd {
     this.peer = peer;
     this.#coordinator = coordinator;
-    const limits = this.#limits;
+    const { limits } = this;
     this.#sendWelcome(this.#control);
     const { streamsPerChannel } = limits;
     const end = new ChannelEnd({
-      path: this.#session.addPath(0, this.#control, { resumable: this.token !== undefined }),
+      path: this.#session.addPath(0, this.#control, { resumable: this.isResumable }),
       end: 1,
       peer,
       metadata: {},
@@ -188,62 +203,9 @@ export class Member implements LinkHolder {
     return end;
   }
 
-  /**
-   * Offers a channel end to the Client. Resolves with the way to it when it has accepted. A connection that is lost meanwhile
-   * makes no difference if the Client is back in time: if it had not accepted, it is asked again.
-   *
-   * @param isWanted Whether there is a channel still
-   * @throws ConecError `refused` and the Client's other reasons, `timeout`, `limit-exceeded`, `peer-lost`, `closed`
-   */
-  async offer(offer: ChannelOfferMessage, isWanted: () => boolean): Promise<SessionPath> {
-    const untilMs = performance.now() + this.#limits.acceptTimeoutMs;
-    for (;;) {
-      await this.#present();
-      if (!isWanted()) throw new ConecError("closed", "The channel was closed", { source: "channel" });
-      const session = this.#session;
-      try {
-        const path = await this.#offerOver(session, offer);
-        if (path !== undefined) return path;
-      } catch (thrown) {
-        const error = toConecError(thrown, "peer-lost", { source: "channel" });
-        if (error.code === "timeout") this.#limited("acceptTimeoutMs");
-        if (!isOfConnection(error)) throw error;
-        if (!(await this.#outlives(session)))
-          throw peerLost(`${quoted(this.peer.id)} is gone: ${quoted(error.message)}`, error);
-      }
-      if (performance.now() > untilMs) throw peerLost(`${quoted(this.peer.id)} is away again and again`);
-    }
-  }
-
-  /** Resolves with undefined if the Client came back and had not accepted. */
-  async #offerOver(session: Session, offer: ChannelOfferMessage): Promise<SessionPath | undefined> {
-    if (session.openPathCount > this.#limits.channelsPerClient) {
-      this.#limited("channelsPerClient");
-      const message = `${quoted(this.peer.id)} has as many channels as it may have`;
-      throw new ConecError("limit-exceeded", message, { source: "channel" });
-    }
-    const channel = this.#nextChannel;
-    this.#nextChannel += 1;
-    const control = await session.openControlStream();
-    const path = session.addPath(channel, control, { resumable: this.token !== undefined });
-    const rejoined = new Promise<boolean>((resolve) => this.#offered.set(path, resolve));
-    try {
-      void control.send({ type: "channel", channel, ...offer });
-      const answer = await control.expect(["accept", "refuse"], this.#limits.acceptTimeoutMs);
-      if (answer.type === "accept") return path;
-      path.end();
-      throw new ConecError(answer.code, answer.reason, { source: "channel", remote: true });
-    } catch (thrown) {
-      const error = toConecError(thrown, "peer-lost", { source: "channel" });
-      // A Client that has the channel says so when it is back.
-      const mayHave = isOfConnection(error) && (await this.#outlives(session)) && path.session === this.#session;
-      const has = mayHave ? await this.#soon(rejoined) : undefined;
-      if (has !== undefined) return has ? path : undefined;
-      path.giveUp(error);
-      throw error;
-    } finally {
-      this.#offered.delete(path);
-    }
+  /** Offers a channel end to the Client: {@link Offers.make}. */
+  async offer(offer: ChannelOffer, isWanted: () => boolean): Promise<SessionPath> {
+    return await this.#offers.make(offer, isWanted);
   }
 
   // What it does on its channels.
@@ -251,7 +213,7 @@ export class Member implements LinkHolder {
   beginRequest(): () => void {
     const overstepped = this.#conduct.beginRequest(performance.now());
     if (overstepped === undefined) return () => this.#conduct.endRequest();
-    this.#limited(overstepped);
+    this.limited(overstepped);
     throw new ConecError("limit-exceeded", complaints[overstepped], { source: "channel" });
   }
 
@@ -283,7 +245,7 @@ export class Member implements LinkHolder {
   #cutOff(limit: string, complaint: string): void {
     if (this.#isCutOff) return;
     this.#isCutOff = true;
-    this.#limited(limit);
+    this.limited(limit);
     this.fail(new ConecError("limit-exceeded", complaint, { remote: true }));
   }
 
@@ -303,7 +265,7 @@ export class Member implements LinkHolder {
   // Lost connections.
 
   get #mayResume(): boolean {
-    return this.token !== undefined && this.#end?.usable === true && !this.#isCutOff;
+    return this.isResumable && this.#end?.usable === true && !this.#isCutOff;
   }
 
   #watch(session: Session): void {
@@ -315,7 +277,7 @@ export class Member implements LinkHolder {
 
   #lost(error: ConecError): void {
     if (!this.#mayResume || error.code !== "connection-lost") return this.#giveUp(error);
-    const stop = unrefTimeout(this.#limits.resumeWindowMs, () => this.#giveUp(error));
+    const stop = unrefTimeout(this.limits.resumeWindowMs, () => this.#giveUp(error));
     let settle!: () => void;
     const over = new Promise<void>((resolve) => (settle = resolve));
     const end = (): void => {
@@ -329,7 +291,7 @@ export class Member implements LinkHolder {
   }
 
   /** Whether the Client is still here, though the connection of this session is not: it is waited for, or back. */
-  async #outlives(session: Session): Promise<boolean> {
+  async outlives(session: Session): Promise<boolean> {
     await session.connection.closed.catch(ignore);
     return this.#mayResume && (session !== this.#session || this.#away !== undefined);
   }
@@ -365,14 +327,14 @@ export class Member implements LinkHolder {
     try {
       const control = await session.openControlStream();
       void control.send({ type: "rejoin", channel, received: path.received });
-      const answer = await control.expect(["rejoined", "refuse"], this.#limits.acceptTimeoutMs);
+      const answer = await control.expect(["rejoined", "refuse"], this.limits.acceptTimeoutMs);
       if (session !== this.#session) return;
       if (answer.type === "refuse") {
         return this.#lose(path, new ConecError(answer.code, answer.reason, { source: "channel", remote: true }));
       }
       path.acknowledge(answer.received);
       path.resume(control);
-      this.#offered.get(path)?.(true);
+      this.#offers.settle(path, true);
     } catch (thrown) {
       const error = toConecError(thrown, "internal");
       if (error.source !== "connection" || error.code === "timeout") this.#lose(path, error);
@@ -381,26 +343,11 @@ export class Member implements LinkHolder {
 
   #lose(path: SessionPath, error: ConecError): void {
     path.lose(error);
-    this.#offered.get(path)?.(false);
-  }
-
-  /** Resolves when the Client is there. @throws ConecError `peer-lost` */
-  async #present(): Promise<void> {
-    if (this.#away !== undefined) await this.#soon(Promise.race([this.#away.over, this.gone]));
-    if (this.#away !== undefined) throw peerLost(`${quoted(this.peer.id)} is away`);
-  }
-
-  /** Resolves with undefined when it takes longer than an answer to an offer may. */
-  async #soon<T>(pending: Promise<T>): Promise<T | undefined> {
-    let stop = ignore;
-    const late = new Promise<undefined>((resolve) => {
-      stop = unrefTimeout(this.#limits.acceptTimeoutMs, () => resolve(undefined));
-    });
-    return await Promise.race([pending, late]).finally(stop);
+    this.#offers.settle(path, false);
   }
 
   #sendWelcome(control: ControlStream, resumed?: ControlMessageOf<"welcome">["resumed"]): void {
-    const { streamsPerChannel: streamLimit, streamsPerClient: clientStreamLimit, resumeWindowMs } = this.#limits;
+    const { streamsPerChannel: streamLimit, streamsPerClient: clientStreamLimit, resumeWindowMs } = this.limits;
     void control.send({
       type: "welcome",
       id: this.peer.id,
@@ -412,17 +359,6 @@ export class Member implements LinkHolder {
       ...(resumed !== undefined && { resumed }),
     });
   }
-}
-
-type ChannelOfferMessage = Omit<ControlMessageOf<"channel">, "type" | "channel">;
-
-/** Whether a request failed because the connection under it did. */
-function isOfConnection({ source, code }: ConecError): boolean {
-  return source === "connection" && code !== "timeout" && code !== "protocol-error";
-}
-
-function peerLost(message: string, cause?: ConecError): ConecError {
-  return new ConecError("peer-lost", message, { source: "channel", cause });
 }
 
 /** What a Client is told that oversteps a limit. */

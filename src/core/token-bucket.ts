@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+export interface TokenBucketOptions {
+  perSecond: number;
+  burst: number;
+  nowMs: number;
+}
+
 /** So many at once, and so many a second. The caller passes in the time. */
 export class TokenBucket {
   readonly #perSecond: number;
@@ -6,7 +12,7 @@ export class TokenBucket {
   #tokens: number;
   #atMs: number;
 
-  constructor(perSecond: number, burst: number, nowMs: number) {
+  constructor({ perSecond, burst, nowMs }: TokenBucketOptions) {
     this.#perSecond = perSecond;
     this.#burst = burst;
     this.#tokens = burst;

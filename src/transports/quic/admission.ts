@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { TokenBucket } from "./token-bucket.ts";
-import type { TokenBucketOptions } from "./token-bucket.ts";
+import { TokenBucket } from "../../core/token-bucket.ts";
+import type { TokenBucketOptions } from "../../core/token-bucket.ts";
 
 /** What a listener spends on connections that have not proven anything yet. */
 export interface AdmissionLimits {

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 
 import { PathMtu } from "./path-mtu.ts";
 import { decodePathProbe, encodePathProbe } from "./path-probe.ts";
-import { TokenBucket } from "./token-bucket.ts";
+import { TokenBucket } from "../../core/token-bucket.ts";
 
 export interface PathProberOptions {
   /** Datagram sizes to try, above 1200. */

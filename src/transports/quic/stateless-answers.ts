@@ -8,7 +8,7 @@ import type { QuicListenerCounters } from "./listener-stats.ts";
 import type { LongHeader } from "./long-header.ts";
 import { createRetryToken, openRetryToken } from "./retry-token.ts";
 import { createStatelessReset, leastResetBytes, statelessResetToken } from "./stateless-reset.ts";
-import { TokenBucket } from "./token-bucket.ts";
+import { TokenBucket } from "../../core/token-bucket.ts";
 import type { UdpEndpoint, UdpSource } from "./udp/udp-endpoint.ts";
 
 export interface StatelessAnswersOptions {

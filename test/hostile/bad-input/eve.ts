@@ -64,6 +64,7 @@ export class Eve {
   /** Gets a channel with Carol, as its end 0. */
   async link(): Promise<{ id: number; line: Line }> {
     const introduced = this.#options.introduce();
+    introduced.catch(() => {}); // where there is no offer, that is what is told
     const { line, id } = await this.offer();
     await line.say({ type: "accept" });
     await introduced;

@@ -5,18 +5,11 @@ import { rejection } from "../../support/hub.ts";
 import type { Table } from "./bad-input.ts";
 import type { Eve } from "./eve.ts";
 import type { Line } from "./line.ts";
-import { unreadName } from "./scene.ts";
-import type { Scene } from "./scene.ts";
+import { carolWorks, unreadName } from "./scene.ts";
 
 const streamLimit = 16;
 const open = (stream: number, name = "") => ({ type: "open", stream, name, metadata: {} });
 const close = { type: "close", closeCode: 0, reason: "" };
-
-/** Carol and the Coordinator still have to do with each other. */
-async function carolWorks({ hub, carol }: Scene): Promise<void> {
-  await (await carol.coordinator.createUnidirectionalStream()).close();
-  await (await hub.coordinator.clients.get("carol")!.createUnidirectionalStream()).close();
-}
 
 async function links(eve: Eve, count: number): Promise<{ id: number; line: Line }[]> {
   const links = [];

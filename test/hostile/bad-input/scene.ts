@@ -18,6 +18,10 @@ export const unreadName = "unread";
 export class Scene {
   readonly hub: Hub;
   readonly carol: Client;
+  /** What she was given, those among them that are closed. */
+  readonly carolsChannels: Channel[] = [];
+  /** Is told what Carol reads, and from whose channel. */
+  onCarol: (from: string, message: Uint8Array) => void = () => {};
   #received = 0;
   #stopped = false;
   readonly #transfer: Promise<void>;
@@ -26,13 +30,19 @@ export class Scene {
     // Eve joins as she likes, whoever has been "eve" before.
     const limits = { resumeWindowMs: 10, ...options.limits };
     const hub = await Hub.start(kind, { duplicateId: "newest", ...options, limits });
-    void takeEverything(hub.coordinator.incomingChannels);
+    void takeEverything(hub.coordinator.incomingChannels, (channel) => takeStreams(channel));
     const alice = await hub.join("alice");
     const bob = await hub.join("bob");
     const { pairTimeoutMs } = options.limits ?? {};
     const carol = await hub.join("carol", pairTimeoutMs === undefined ? {} : { limits: { pairTimeoutMs } });
     const scene = new Scene(hub, carol, await hub.link(alice, bob));
-    void takeEverything(carol.incomingChannels);
+    const onMessage: OnMessage = (...heard) => scene.onCarol(...heard);
+    const take = (channel: Channel): Promise<void> => {
+      scene.carolsChannels.push(channel);
+      return takeStreams(channel, onMessage);
+    };
+    void takeEverything(carol.incomingChannels, take);
+    void takeStreams(carol.coordinator).catch(() => {});
     await scene.goesOn();
     return scene;
   }
@@ -44,11 +54,12 @@ export class Scene {
     this.#transfer.catch(() => {});
   }
 
-  async eve(): Promise<Eve> {
+  /** Somebody who will join by this id, and may be introduced to Carol. */
+  async eve(id = "eve"): Promise<Eve> {
     const { hub } = this;
     const { connectEve = (url) => hub.transport.connect(url) } = hub.kind as HostileKind;
     const connection = await connectEve(hub.url);
-    return new Eve({ connection, url: hub.url, introduce: () => hub.coordinator.introduce("eve", "carol") });
+    return new Eve({ connection, url: hub.url, introduce: () => hub.coordinator.introduce(id, "carol") });
   }
 
   /** Resolves when more of the honest messages have arrived. */
@@ -105,17 +116,29 @@ export class Scene {
   }
 }
 
+/** Carol and the Coordinator still have to do with each other. */
+export async function carolWorks({ hub, carol }: Scene): Promise<void> {
+  await (await carol.coordinator.createUnidirectionalStream()).close();
+  await (await hub.coordinator.clients.get("carol")!.createUnidirectionalStream()).close();
+}
+
 /** From nothing to many packets. */
 function lengthOf(index: number): number {
   return index % 7 === 0 ? 0 : Math.floor(random(index) * 20_000);
 }
 
-async function takeEverything(channels: ReadableStream<Channel>): Promise<void> {
-  for await (const channel of channels) void takeStreams(channel).catch(() => {});
+type OnMessage = (from: string, message: Uint8Array) => void;
+
+async function takeEverything(
+  channels: ReadableStream<Channel>,
+  take: (channel: Channel) => Promise<void>,
+): Promise<void> {
+  for await (const channel of channels) void take(channel).catch(() => {});
 }
 
-async function takeStreams(channel: Channel): Promise<void> {
+async function takeStreams(channel: Channel, onMessage: OnMessage = () => {}): Promise<void> {
+  const write = (message: Uint8Array): void => onMessage(channel.peer.id, message);
   for await (const readable of channel.incomingUnidirectionalStreams) {
-    if (readable.name !== unreadName) readable.pipeTo(new WritableStream()).catch(() => {});
+    if (readable.name !== unreadName) readable.pipeTo(new WritableStream({ write })).catch(() => {});
   }
 }

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 
-import { random } from "../../support/messages.ts";
+import * as fc from "fast-check";
+
+import { anyFrame } from "./any-frame.ts";
 import type { Attack } from "./attack.ts";
 import { Source } from "./source.ts";
 import { withAttackers, Attacker } from "./attacker.ts";
@@ -135,11 +137,8 @@ export const frameAttacks: Attack[] = [
     name: "any frames in any order",
     run: (scene) =>
       withAttackers(scene, 25, async (attacker, round) => {
-        let count = 1000 * round;
-        const below = (bound: number): number => Math.floor(random((count += 1)) * bound);
-        for (let packet = 0; packet < 40; packet += 1) {
-          attacker.send(Buffer.concat(times(1 + below(4), () => anyFrame(below))).subarray(0, 1200));
-        }
+        const packets = fc.array(anyFrame, { minLength: 1, maxLength: 4 });
+        for (const packet of fc.sample(packets, { seed: round, numRuns: 40 })) attacker.send(...packet);
         await scene.victim.figures();
       }),
   },
@@ -163,31 +162,6 @@ function flood(
         await scene.victim.figures();
       }),
   };
-}
-
-const edges = [0, 1, 63, 64, 16_383, 16_384, 2 ** 30, 2 ** 32, 2 ** 53, 2n ** 60n, largest];
-
-function anyFrame(below: (bound: number) => number): Uint8Array {
-  const number = () => (below(3) === 0 ? edges[below(edges.length)]! : below(40));
-  const bytes = () => randomBytes(below(30));
-  const makers = [
-    () => Buffer.alloc(1 + below(30)),
-    () => frames.ping(),
-    () => frames.ack(below(60), below(60)),
-    () => frames.resetStream(number(), number(), number()),
-    () => frames.stopSending(number(), number()),
-    () => frames.crypto(number(), bytes()),
-    () => frames.stream(below(30), number(), bytes(), below(4) === 0),
-    () => frames.maxData(number()),
-    () => frames.maxStreamData(number(), number()),
-    () => frames.maxStreams(number()),
-    () => frames.retireConnectionId(number()),
-    () => frames.pathChallenge(randomBytes(8)),
-    () => frames.pathResponse(randomBytes(8)),
-    () => Buffer.concat([Buffer.of(0x30), bytes()]),
-    () => randomBytes(1 + below(30)),
-  ];
-  return makers[below(makers.length)]!();
 }
 
 function times<T>(count: number, make: (index: number) => T): T[] {

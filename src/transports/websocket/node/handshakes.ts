@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 
 import { unrefTimeout } from "../../../streams/timer.ts";
-import { TokenBucket } from "../../quic/token-bucket.ts";
+import { TokenBucket } from "../../../core/token-bucket.ts";
 
 /** What a listener spends on connections that are not complete: TLS, the request and QMux's first frame are to come. */
 export interface HandshakeLimits {
