@@ -96,8 +96,8 @@ function formatMemory(samples: readonly Sample[]): string {
   const warm = afterWarmUp(samples);
   return [
     `RSS in MB ${shown.map((sample) => Math.round((sample?.rss ?? NaN) / 1e6)).join(" ")}`,
-    `slope of RSS ${slope(warm, "rss").toFixed(2)} MB in 10 min, of the heap ${slope(warm, "heap").toFixed(2)}`,
-    `heap ${megabytes(samples.at(-1)?.heap ?? NaN)}`,
+    `slope of RSS ${slope(warm, "rss").toFixed(2)} MB in 10 min, of the heap ${slope(warm, "heap").toFixed(2)}, of what is in use outside of it ${slope(warm, "native").toFixed(2)}`,
+    `heap ${megabytes(samples.at(-1)?.heap ?? NaN)}, outside ${megabytes(samples.at(-1)?.native ?? NaN)}`,
     `event loop p99 ${(delays[delays.length >> 1] ?? NaN).toFixed(0)} ms`,
   ].join("; ");
 }

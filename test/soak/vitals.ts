@@ -1,16 +1,22 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
+import { loadAllocator } from "../support/allocator.ts";
+
 /** How a process is, at one time. Memory in bytes, after a garbage collection. */
 export interface Sample {
   atMs: number;
   rss: number;
   heap: number;
+  /** Outside of it, in use: {@link Allocator.bytesInUse}. */
+  native: number;
   /** Sockets, timers and the like that are open. */
   handles: number;
   /** Of the event loop, since the sample before. */
   delayP99Ms: number;
 }
+
+const allocator = await loadAllocator();
 
 /** Looks after the process that it is in. */
 export class Vitals {
@@ -35,7 +41,7 @@ export class Vitals {
     const { rss, heapUsed } = process.memoryUsage();
     this.#delay.reset();
     const atMs = performance.timeOrigin + performance.now();
-    return { atMs, rss, heap: heapUsed, handles: this.handles().length, delayP99Ms };
+    return { atMs, rss, heap: heapUsed, native: allocator.bytesInUse(), handles: this.handles().length, delayP99Ms };
   }
 
   stop(): void {
@@ -44,7 +50,7 @@ export class Vitals {
 }
 
 /** By least squares, in MB per 10 minutes. 0 for less than three samples. */
-export function slope(samples: readonly Sample[], what: "rss" | "heap"): number {
+export function slope(samples: readonly Sample[], what: "rss" | "heap" | "native"): number {
   if (samples.length < 3) return 0;
   const [time, value] = [mean(samples.map(({ atMs }) => atMs)), mean(samples.map((sample) => sample[what]))];
   const spread = samples.reduce((sum, { atMs }) => sum + (atMs - time) ** 2, 0);

@@ -9,6 +9,7 @@ import { Coordinator } from "../../../src/index.ts";
 import type { Channel, CoordinatorStats, MessageReadable } from "../../../src/index.ts";
 import { createSelfSignedCertificate, listen } from "../../../src/transports/quic/index.ts";
 import type { ClientCertificates, QuicListenerStats } from "../../../src/transports/quic/index.ts";
+import { loadAllocator } from "../../support/allocator.ts";
 import { answering } from "./answering.ts";
 import type { Target } from "./target.ts";
 import { floodMessages, floodName, unreadName } from "./stream-names.ts";
@@ -39,7 +40,8 @@ const limits = { maxHalfOpen: 128, handshakeTimeoutMs: 3000 };
 const listener = await listen({ host: "127.0.0.1", cert, key, idleTimeoutMs: 2000, limits, clientCertificates });
 coordinator.serve(listener);
 
-const giveBack = await loadTrim();
+// What is measured shall not be what was once needed.
+const allocator = await loadAllocator();
 
 const target: Target = { port: listener.address.port, hash: Buffer.from(hash).toString("hex") };
 answering(target, howItIs);
@@ -72,7 +74,7 @@ async function howItIs({ collected }: VictimQuestion): Promise<Figures> {
     globalThis.gc!();
     await setImmediate();
     globalThis.gc!();
-    giveBack();
+    allocator.trim();
   }
   const { rss, heapUsed, external } = process.memoryUsage();
   return {
@@ -81,18 +83,6 @@ async function howItIs({ collected }: VictimQuestion): Promise<Figures> {
     residentBytes: rss,
     heapBytes: heapUsed + external,
   };
-}
-
-/** What C's allocator has got back, the system shall get back, too: else what is measured is what was once needed. */
-async function loadTrim(): Promise<() => void> {
-  try {
-    const koffi = await import("koffi");
-    const trim = koffi.load(null).func("malloc_trim", "int", ["size_t"]);
-    return () => void trim(0);
-  } catch {
-    // Another allocator, or no koffi.
-    return ignore;
-  }
 }
 
 function ignore(): void {}
