@@ -19,7 +19,6 @@ import type { SendStream } from "./send-stream.ts";
 import { SentPackets } from "./sent-packets.ts";
 import { StreamTable } from "./stream-table.ts";
 import type { StreamTableOwner } from "./stream-table.ts";
-import { TailProbe, tailProbePackets } from "./tail-probe.ts";
 import type { TurnTaker, UdpEndpoint, UdpSource } from "./udp/udp-endpoint.ts";
 import type { Violation } from "./violation.ts";
 
@@ -102,9 +101,6 @@ export class Driver implements TurnTaker, StreamTableOwner {
   readonly #prober: PathProber;
   readonly #sentPackets: SentPackets;
   readonly #keepAlive: KeepAlive;
-  readonly #tailProbe = new TailProbe();
-  /** Longer than the engine's loss timer runs, and shorter than its idle timer while something was heard lately. */
-  readonly #lossTimeoutsEndMs: number;
   #openingBytesLeft: number;
   #state: "opening" | "open" | "ended" | "released" = "opening";
   /** Whether a datagram has come in since the last turn. */
@@ -127,7 +123,6 @@ export class Driver implements TurnTaker, StreamTableOwner {
     this.#peer = peer;
     this.#events = options.events;
     this.#keepAlive = new KeepAlive(options.keepAliveIntervalMs);
-    this.#lossTimeoutsEndMs = options.keepAliveIntervalMs;
     this.#releaseDueMs = this.nowMs + (options.openTimeoutMs ?? Infinity);
     this.#openingBytesLeft = options.maxOpeningBytes;
     this.#sentPackets = new SentPackets(engine, limits.maxBytesSent);
@@ -195,10 +190,7 @@ export class Driver implements TurnTaker, StreamTableOwner {
       this.streams.process(this.#heard);
     }
     const heard = this.#heard;
-    if (heard) {
-      this.#keepAlive.heard(this.nowMs);
-      this.#tailProbe.heard(this.nowMs);
-    }
+    if (heard) this.#keepAlive.heard(this.nowMs);
     this.#heard = false;
     if (this.#engine.isDraining()) this.#endByEngine();
     // A stateless reset leaves nothing to drain (RFC 9000, section 10.3.1).
@@ -224,7 +216,6 @@ export class Driver implements TurnTaker, StreamTableOwner {
         this.#prober.onFullDatagram(this.nowMs);
         if (this.#sentPackets.isToWithhold(this.nowMs)) continue;
       }
-      this.#tailProbe.sent(this.nowMs);
       this.#peer?.sent(length);
       if (!this.#endpoint.transmit(length, this.#peer?.target)) return false;
     }
@@ -305,17 +296,13 @@ export class Driver implements TurnTaker, StreamTableOwner {
     this.nowMs = performance.now();
     const engineMs = this.#engine.timeout();
     this.#engineDueMs = engineMs === null ? Infinity : this.nowMs + Math.max(1, engineMs);
-    const dueMs = this.#dueMs();
+    let dueMs = Math.min(this.#engineDueMs, this.#releaseDueMs, this.#acknowledgeDueMs);
+    if (this.#state === "open") {
+      dueMs = Math.min(dueMs, this.#prober.deadlineMs, this.streams.deadlineMs, this.#keepAlive.dueMs);
+      if (this.#peer !== undefined) dueMs = Math.min(dueMs, this.#peer.deadlineMs);
+    }
     // A timer that fires too early is cheaper than a new one for every packet.
     if (dueMs < this.#timerDueMs) this.#setTimer(dueMs);
-  }
-
-  /** When something is to be done next. */
-  #dueMs(): number {
-    const dueMs = Math.min(this.#engineDueMs, this.#releaseDueMs, this.#acknowledgeDueMs);
-    if (this.#state !== "open") return dueMs;
-    const openDueMs = Math.min(this.#prober.deadlineMs, this.streams.deadlineMs, this.#peer?.deadlineMs ?? Infinity);
-    return Math.min(dueMs, openDueMs, this.#keepAlive.dueMs, this.#tailProbe.dueMs);
   }
 
   #setTimer(dueMs: number): void {
@@ -328,8 +315,6 @@ export class Driver implements TurnTaker, StreamTableOwner {
   #onTimer(): void {
     this.#timerDueMs = Infinity;
     this.nowMs = performance.now();
-    const dueMs = this.#dueMs();
-    if (this.nowMs < dueMs) return this.#setTimer(dueMs);
     if (this.nowMs >= this.#engineDueMs && this.#engine.timeout() === 0) {
       this.#engine.onTimeout();
       this.#prober.onLossTimeout(this.nowMs);
@@ -341,20 +326,9 @@ export class Driver implements TurnTaker, StreamTableOwner {
       if (this.nowMs >= this.#keepAlive.dueMs && this.#keepAlive.isToAsk(this.#engine.stats().recv, this.nowMs)) {
         this.#engine.ping();
       }
-      if (this.nowMs >= this.#tailProbe.dueMs) this.#probeTail();
     }
     if (this.#engine.isClosed() || this.nowMs >= this.#releaseDueMs) this.release();
     else this.process();
-  }
-
-  #probeTail(): void {
-    const isInFlight = (this.#engine.timeout() ?? Infinity) < this.#lossTimeoutsEndMs;
-    const rttMs = isInFlight ? this.#engine.pathStats()?.rtt : undefined;
-    if (!this.#tailProbe.isToAsk(rttMs, this.nowMs)) return;
-    for (let left = tailProbePackets; left > 0; left -= 1) {
-      this.#engine.ping();
-      this.flush();
-    }
   }
 
   /**
