@@ -79,7 +79,7 @@ describe.each([memoryKind, quicKind, http3Kind])("over $name", (kind) => {
       limits: { streamsPerChannel: 16, streamsPerClient: 40, churnedChannels: 1_000_000 },
       authorize: ({ metadata }) => metadata["isAllowed"] === true,
     });
-    void closeAll(scene.hub.coordinator.passedChannels);
+    scene.closePassed();
   });
   afterAll(() => scene.end());
 
@@ -87,7 +87,6 @@ describe.each([memoryKind, quicKind, http3Kind])("over $name", (kind) => {
     const leaks: string[] = [];
     scene.onCarol = (from, message) => {
       const text = Buffer.from(message).toString();
-
       if (text !== JSON.stringify(from)) leaks.push(`Carol heard ${text} from ${from}`);
     };
     const all: Stranger[] = [];
@@ -107,7 +106,7 @@ describe.each([memoryKind, quicKind, http3Kind])("over $name", (kind) => {
       for (const { eve } of all) await eve.leave();
     }
     // Of those that were passed to her, Carol has both ends.
-    for (const channel of scene.carolsChannels.splice(0)) await channel.close().catch(ignore);
+    for (const channel of scene.carolsChannels) await channel.close().catch(ignore);
     for (const { name, control, links } of all) {
       const told = JSON.stringify([control, ...links.map(({ line }) => line)].flatMap(({ heard }) => heard));
       const others = ["alice", "bob", ...strangers].filter((other) => other !== name);
@@ -186,10 +185,6 @@ async function listen({ connection }: Eve, onSent: (bytes: Uint8Array) => void):
   } catch {
     // It has left.
   }
-}
-
-async function closeAll(channels: Scene["hub"]["coordinator"]["passedChannels"]): Promise<void> {
-  for await (const channel of channels) void channel.close().catch(ignore);
 }
 
 function ignore(): undefined {}

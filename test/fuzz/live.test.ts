@@ -69,7 +69,7 @@ describe.each([memoryKind, quicKind, http3Kind])("over $name", (kind) => {
   let scene: Scene;
   beforeAll(async () => {
     scene = await Scene.start(kind, { authorize: ({ metadata }) => Object.keys(metadata).length % 2 === 0 });
-    void closeAll(scene.hub.coordinator.passedChannels);
+    scene.closePassed();
   });
   afterAll(() => scene.end());
 
@@ -149,7 +149,3 @@ describe.each([memoryKind, quicKind, http3Kind])("over $name", (kind) => {
 });
 
 function ignore(): undefined {}
-
-async function closeAll(channels: Scene["hub"]["coordinator"]["passedChannels"]): Promise<void> {
-  for await (const channel of channels) void channel.close().catch(() => {});
-}

@@ -8,8 +8,9 @@ import type { Result, Row, Stage } from "../row.ts";
 interface Transfer {
   /** Messages each way: in short, in full. */
   counts: [number, number];
-  /** In full; in short, where other tests run beside it, 10 s. */
   longestGapMs: number;
+  /** With Chromium, in short: see "What is left" in docs/reliability.md, of the engine's round-trip time. */
+  longestGapMsInPages?: number;
   /** What is the same on both paths. */
   conditions: Conditions;
   /** What is on alice's path in place of that. */
@@ -19,7 +20,6 @@ interface Transfer {
 /** Round trips of 20 ms between each Client and the Coordinator, if nothing else is said. */
 const delayMs = 10;
 const longestGapMs = 10_000;
-const briefGapMs = 10_000;
 
 /**
  * @param transfer both ways at once, of messages of up to 4 KB
@@ -29,7 +29,8 @@ function row(fault: string, outcome: string, transfer: Transfer, briefKinds: Row
   return { fault, outcome, kinds: everywhere, briefKinds, run: (stage) => run(stage, transfer) };
 }
 
-async function run(stage: Stage, { counts, longestGapMs, conditions, alice }: Transfer): Promise<Result> {
+async function run(stage: Stage, transfer: Transfer): Promise<Result> {
+  const { counts, conditions, alice, longestGapMs, longestGapMsInPages = longestGapMs } = transfer;
   const scene = await stage.open({ alice: alice ?? conditions, bob: conditions });
   await scene.link();
   const [ms, received] = await timed(async () => {
@@ -37,7 +38,8 @@ async function run(stage: Stage, { counts, longestGapMs, conditions, alice }: Tr
     return await scene.flowsEnded();
   });
   const gapMs = Math.max(...received.map((flow) => flow.longestGapMs));
-  expect(gapMs).toBeLessThan(stage.pick(briefGapMs, longestGapMs));
+  const isPage = stage.kind.name === "webtransport";
+  expect(gapMs).toBeLessThan(isPage ? stage.pick(longestGapMsInPages, longestGapMs) : longestGapMs);
   const bytes = received.reduce((sum, flow) => sum + flow.bytes, 0);
   return { ms, figures: { gapMs, kBPerS: bytes / ms } };
 }
@@ -59,7 +61,13 @@ export const lossRows: readonly Row[] = [
   row(
     "loss of 5 % both ways and a round trip of 40 ms",
     "complete and in order, no stall above 2 s",
-    { counts: [100, 1000], longestGapMs: 2000, conditions: {}, alice: { delayMs: 20, loss: 0.05 } },
+    {
+      counts: [100, 1000],
+      longestGapMs: 2000,
+      longestGapMsInPages: longestGapMs,
+      conditions: {},
+      alice: { delayMs: 20, loss: 0.05 },
+    },
     everywhere,
   ),
   row("20 % overtaken (by up to 10 ms)", "complete", {

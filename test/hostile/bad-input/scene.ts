@@ -18,11 +18,13 @@ export const unreadName = "unread";
 export class Scene {
   readonly hub: Hub;
   readonly carol: Client;
-  /** What she was given, those among them that are closed. */
-  readonly carolsChannels: Channel[] = [];
+  /** What she was given and is still open. */
+  readonly carolsChannels = new Set<Channel>();
   /** Is told what Carol reads, and from whose channel. */
   onCarol: (from: string, message: Uint8Array) => void = () => {};
   #received = 0;
+  /** Wake who waits for more. */
+  readonly #waiting: (() => void)[] = [];
   #stopped = false;
   readonly #transfer: Promise<void>;
 
@@ -38,7 +40,9 @@ export class Scene {
     const scene = new Scene(hub, carol, await hub.link(alice, bob));
     const onMessage: OnMessage = (...heard) => scene.onCarol(...heard);
     const take = (channel: Channel): Promise<void> => {
-      scene.carolsChannels.push(channel);
+      scene.carolsChannels.add(channel);
+      const forget = (): boolean => scene.carolsChannels.delete(channel);
+      channel.closed.then(forget, forget);
       return takeStreams(channel, onMessage);
     };
     void takeEverything(carol.incomingChannels, take);
@@ -62,11 +66,16 @@ export class Scene {
     return new Eve({ connection, url: hub.url, introduce: () => hub.coordinator.introduce(id, "carol") });
   }
 
+  /** From now on, channels that are handed to the Coordinator are closed. */
+  closePassed(): void {
+    void takeEverything(this.hub.coordinator.passedChannels, (channel) => channel.close());
+  }
+
   /** Resolves when more of the honest messages have arrived. */
   async goesOn(): Promise<void> {
     const wanted = this.#received + 3;
     const arrived = async (): Promise<void> => {
-      while (this.#received < wanted) await setTimeout(1);
+      while (this.#received < wanted) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     };
     await within(2000, Promise.race([arrived(), this.#transfer]), () => "no honest message");
   }
@@ -112,6 +121,7 @@ export class Scene {
       if (!isMessage(received, index, lengthOf(index))) throw new Error(`Message ${index} is not what was sent`);
       index += 1;
       this.#received = index;
+      for (const wake of this.#waiting.splice(0)) wake();
     }
   }
 }
@@ -131,7 +141,7 @@ type OnMessage = (from: string, message: Uint8Array) => void;
 
 async function takeEverything(
   channels: ReadableStream<Channel>,
-  take: (channel: Channel) => Promise<void>,
+  take: (channel: Channel) => Promise<unknown>,
 ): Promise<void> {
   for await (const channel of channels) void take(channel).catch(() => {});
 }
